@@ -1,0 +1,107 @@
+"""What every job needs around its work: atomic writes, a log, provenance."""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import entromax
+
+PACKAGES = ("torch", "numpy", "ase", "gpaw", "quippy-ase", "snakemake", "pandas")
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that replaces it when the block ends without an error.
+
+    A reader therefore sees the whole file or none, also when the job is killed while it writes.
+    """
+    final = Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp{final.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, data: Any) -> None:
+    """Write ``data`` as indented JSON, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(data, indent=2, sort_keys=False) + "\n")
+
+
+@contextlib.contextmanager
+def job_log(path: str | Path) -> Iterator[logging.Logger]:
+    """Send logging to ``path`` and to stderr while the block runs; an error ends up in the log with its traceback."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    handlers = (logging.FileHandler(path, mode="a"), logging.StreamHandler(sys.stderr))
+    log = logging.getLogger("entromax")
+    log.setLevel(logging.INFO)
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+        log.addHandler(handler)
+    started = time.monotonic()
+    try:
+        yield log
+        log.info("done in %.1f s", time.monotonic() - started)
+    except BaseException:
+        log.exception("failed after %.1f s", time.monotonic() - started)
+        raise
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+            if isinstance(handler, logging.FileHandler):
+                handler.close()
+
+
+def config_hash(settings: Mapping[str, Any]) -> str:
+    """Return 12 hex digits that identify ``settings`` independently of the order of its keys."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def package_version(name: str) -> str:
+    """Return the installed version of a package, or ``"absent"``."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def source_commit() -> str:
+    """Return the git commit of the source tree (``+dirty`` when it differs), or ``"unknown"`` outside a checkout."""
+    root = Path(__file__).parent
+    try:
+        commit = subprocess.run(
+            ["git", "-C", root, "describe", "--always", "--dirty=+dirty", "--abbrev=12", "--exclude=*"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit.stdout.strip()
+
+
+def provenance(*, config: str, seed: int) -> dict[str, Any]:
+    """Return what has to travel with an artefact: versions, commit, config hash, seed, date (UTC)."""
+    return {
+        "entromax": entromax.__version__,
+        "commit": source_commit(),
+        "config": config,
+        "seed": seed,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "packages": {name: package_version(name) for name in PACKAGES},
+    }
