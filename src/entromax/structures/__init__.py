@@ -1,0 +1,19 @@
+"""Structures: reduced cells and crystals, constraints, rescaling to an element, identity, files."""
+
+from entromax.structures.crystals import crystal, eos_structures
+from entromax.structures.identity import content_hash, quantise, with_sid
+from entromax.structures.io import read_structures, write_structures
+from entromax.structures.rescale import reduced_volume, scale_structure, scale_structures
+
+__all__ = [
+    "content_hash",
+    "crystal",
+    "eos_structures",
+    "quantise",
+    "read_structures",
+    "reduced_volume",
+    "scale_structure",
+    "scale_structures",
+    "with_sid",
+    "write_structures",
+]

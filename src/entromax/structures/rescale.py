@@ -1,0 +1,88 @@
+"""From the reduced library to the structures of one element."""
+
+import logging
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from ase import Atoms
+
+from entromax.structures.identity import content_hash, quantise
+from entromax.structures.io import read_structures, write_structures
+
+logger = logging.getLogger("entromax.structures")
+
+
+def reduced_volume(atoms: Atoms) -> float:
+    """Return the volume per atom; v* [d_nn^3] for a structure in reduced units."""
+    return float(atoms.get_volume()) / len(atoms)
+
+
+def scale_structure(atoms: Atoms, symbol: str, d_nn: float) -> Atoms:
+    """Return a reduced structure as a structure of ``symbol`` with nearest-neighbour distance ``d_nn`` [Å].
+
+    Cell and positions are multiplied by ``d_nn`` (METHOD section 1). Info of the result: ``sid`` (hash of the scaled
+    structure), ``library_sid`` (of the reduced one), ``element``, ``config_type = "library"``.
+    """
+    scaled = quantise(
+        Atoms(
+            symbols=[symbol] * len(atoms),
+            positions=atoms.positions * d_nn,
+            cell=atoms.cell.array * d_nn,
+            pbc=atoms.pbc,
+        )
+    )
+    scaled.info = {
+        "sid": content_hash(scaled),
+        "library_sid": str(atoms.info.get("sid", content_hash(atoms))),
+        "element": symbol,
+        "config_type": "library",
+    }
+    return scaled
+
+
+def scale_structures(
+    library: str | Path,
+    shards: Sequence[str | Path],
+    *,
+    element: str,
+    d_nn: float,
+    volume: Sequence[float],
+    n: int,
+    shard_size: int,
+) -> int:
+    """Write the first ``n`` library structures that suit an element to its shard files and return how many there are.
+
+    Args:
+        library: ordered library, extended XYZ in reduced units; its order is kept.
+        shards: files to write; structure k goes to shard ``k // shard_size``, so that enlarging ``n`` never moves one.
+            Every file is written, also an empty one.
+        element: chemical symbol.
+        d_nn: nearest-neighbour distance of the element's ground state [Å].
+        volume: smallest and largest reduced volume per atom v* [d_nn^3].
+        n: structures wanted; fewer are used, with a warning, when fewer fit.
+        shard_size: structures per shard.
+
+    Raises:
+        ValueError: the shards cannot hold ``n`` structures, or no library structure lies inside ``volume``.
+    """
+    if len(shards) * shard_size < n:
+        raise ValueError(f"{element}: {len(shards)} shards of {shard_size} cannot hold {n} structures")
+    low, high = volume
+    structures = read_structures(library)
+    fitting = (atoms for atoms in structures if low <= reduced_volume(atoms) <= high)
+    scaled = [scale_structure(atoms, element, d_nn) for atoms in islice(fitting, n)]
+    if not scaled:
+        raise ValueError(
+            f"{library}: none of its {len(structures)} structures has a volume per atom inside elements.{element}.volume "
+            f"= [{low}, {high}] d_nn^3; widen that range or library.cells.volume, or make a larger library"
+        )
+    if len(scaled) < n:
+        logger.warning(
+            "%s: only %d of %d structures in %s lie inside v* = [%g, %g]; %d were wanted: raise library.rounds or lower "
+            "labels.structures",
+            *(element, len(scaled), len(structures), library, low, high, n),
+        )
+    for index, path in enumerate(shards):
+        write_structures(path, scaled[index * shard_size : (index + 1) * shard_size])
+    return len(scaled)
