@@ -47,12 +47,10 @@ class Layer:
         """Tell whether this layer itself sets the key at ``path``."""
         node: Any = self.settings
         for key in path:
-            if isinstance(node, Mapping) and key in node:
-                node = node[key]
-            elif isinstance(node, list) and isinstance(key, int) and key < len(node):
-                node = node[key]
-            else:
+            in_list = isinstance(node, list) and isinstance(key, int) and key < len(node)
+            if not in_list and not (isinstance(node, Mapping) and key in node):
                 return False
+            node = node[key]
         return True
 
 

@@ -44,9 +44,7 @@ class FeatureSettings(Settings):
 
     name: Literal["bispectrum", "power_spectrum"] = Field("bispectrum", description="feature set")
     cutoff: float = Field(2.0, gt=1, le=4, description="cutoff radius [d_nn]")
-    twojmax: int = Field(
-        8, ge=2, le=10, description="bispectrum: twice the largest angular momentum"
-    )
+    twojmax: int = Field(8, ge=2, le=10, description="bispectrum: twice the largest angular momentum")
     rfac0: float = Field(0.99363, gt=0, lt=1, description="bispectrum: fraction of pi that the cutoff maps to")
     n_max: int = Field(5, ge=1, le=12, description="power_spectrum: radial functions")
     l_max: int = Field(4, ge=0, le=9, description="power_spectrum: largest angular momentum")
@@ -89,9 +87,7 @@ class OptimiserSettings(Settings):
 
     steps: int = Field(60, ge=1, le=10_000, description="optimiser steps per batch")
     relax_steps: int = Field(60, ge=1, le=10_000, description="steps of the pre-relaxation on the soft core alone")
-    max_pairs: int = Field(
-        2_000_000, ge=10_000, description="neighbour pairs in memory at once; lower for a small GPU"
-    )
+    max_pairs: int = Field(2_000_000, ge=10_000, description="neighbour pairs in memory at once; lower for a small GPU")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda when there is one")
     precision: Literal["float64", "float32"] = Field("float64", description="floating point type of the features")
 
@@ -149,7 +145,7 @@ class ElementSettings(Settings):
     volume: Range = Field(description="library structures used for this element: reduced volume per atom v* [d_nn^3]")
     ground_state: str = Field(description="name of the ground-state crystal; must be one of crystals")
     crystals: dict[str, CrystalSettings] = Field(min_length=1, description="reference crystals, by structure type")
-    reference: ReferenceSettings
+    reference: ReferenceSettings = Field(description="engine that makes the labels, and its settings")
 
     @model_validator(mode="after")
     def _known_crystals(self) -> "ElementSettings":
@@ -220,9 +216,7 @@ class GapSettings(Settings):
     sigma_energy: float = Field(0.005, gt=0, description="expected error of energies [eV/atom]")
     sigma_force: float = Field(0.1, gt=0, description="expected error of forces [eV/Å]")
     sigma_stress: float = Field(0.01, gt=0, description="expected error of stresses [eV/Å^3]")
-    energy_scale: float = Field(
-        5.0, gt=0, description="errors grow as exp(E/2 energy_scale), E above lowest [eV/atom]"
-    )
+    energy_scale: float = Field(5.0, gt=0, description="errors grow as exp(E/2 energy_scale), E above lowest [eV/atom]")
 
 
 PotentialSettings = Annotated[GapSettings, Field()]
@@ -263,9 +257,7 @@ class CampaignSettings(Settings):
 
     campaign: str = Field("campaign", pattern=r"^[A-Za-z0-9_.-]+$", description="name, used in titles")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of everything random")
-    results: str = Field(
-        "results", min_length=1, description="folder of all results, in the working directory"
-    )
+    results: str = Field("results", min_length=1, description="folder of all results, in the working directory")
     library: LibrarySettings = LibrarySettings()
     elements: dict[str, ElementSettings] = Field(
         min_length=1,

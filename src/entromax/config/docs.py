@@ -1,0 +1,137 @@
+"""Write what is generated from the settings models: ``config/README.md`` and the JSON schema.
+
+Run ``python -m entromax.config.docs`` from the root of the repository after a change of the models; a test fails and
+prints the difference when the files are stale.
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from entromax.config.models import CampaignSettings
+
+README = Path("config/README.md")
+SCHEMA = Path("workflow/schemas/config.schema.json")
+
+INTRODUCTION = """\
+# Configuration
+
+<!-- Generated from src/entromax/config/models.py by `python -m entromax.config.docs`: edit the models, not this. -->
+
+`config.yaml` is the quickstart campaign. A campaign of your own is another small file that names only what differs
+from the defaults below:
+
+```yaml
+campaign: my_first
+seed: 1
+elements: [Al, W]          # each read from config/elements/<symbol>.yaml
+labels: {structures: 2000}
+```
+
+```
+snakemake --profile profiles/local --configfile my_first.yaml
+```
+
+* Elements are files. `config/elements/<symbol>.yaml` of the workflow is read first, one of the same name below your
+  working directory is laid over it, and keys written below the symbol in the campaign file win over both:
+  `elements: {Al: {reference: {ecut: 200}}}`.
+* A section that names its kind (`engine: emt`, `family: gap`) replaces a section of another kind as a whole.
+* The merged configuration is saved as `results/config.yaml`; given back to `--configfile` it repeats the campaign.
+* An unknown key, a wrong type or an impossible value stops the campaign before any job, in a message with file, key,
+  value and remedy. Give nested keys in a file: Snakemake passes what stands in `--config a=b` on as text.
+* Lengths of the library are in units of d_nn, the nearest-neighbour distance of an element's ground state; all else is
+  in eV, Å and K. Editors that read JSON schema complete keys with `workflow/schemas/config.schema.json`.
+"""
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a merged configuration."""
+    return CampaignSettings.model_json_schema()
+
+
+def readme() -> str:
+    """Return ``config/README.md``: a table of keys for every section."""
+    root = schema()
+    sections = [INTRODUCTION]
+    for title, section in _sections(root):
+        lines = [f"## `{title}`" if title else "## Top level", ""]
+        if title:
+            lines += [section["description"], ""]
+        lines += ["| key | default | unit | meaning | values |", "|---|---|---|---|---|"]
+        for key, field in section["properties"].items():
+            lines.append(_row(key, field, section, root["$defs"]))
+        sections.append("\n".join(lines) + "\n")
+    return "\n".join(sections)
+
+
+def write(root: Path) -> None:
+    """Write both generated files below ``root``."""
+    (root / README).write_text(readme())
+    (root / SCHEMA).write_text(json.dumps(schema(), indent=2) + "\n")
+
+
+def _sections(root: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return ``(dotted key, schema)`` of every section, in the order in which a reader meets them."""
+    found = [("", root)]
+    for prefix, section in found:
+        for key, field in section["properties"].items():
+            for name, child in _children(field, root["$defs"]):
+                path = ".".join(filter(None, (prefix, key, name)))
+                found.append((path, child))
+    return found
+
+
+def _children(field: dict[str, Any], definitions: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Return the sections below a field: itself, the kinds of a union, or the entries of a mapping."""
+    entry = field.get("additionalProperties")
+    if isinstance(entry, dict):
+        return [(_join("<name>", name), child) for name, child in _children(entry, definitions)]
+    options = field.get("oneOf", [field])
+    children = []
+    for option in options:
+        if "$ref" in option:
+            child = definitions[option["$ref"].rsplit("/", 1)[1]]
+            kind = next(
+                (f"({k}: {child['properties'][k]['const']})" for k in ("engine", "family") if k in child["properties"]),
+                "",
+            )
+            children.append((kind, child))
+    return children
+
+
+def _join(*parts: str) -> str:
+    return ".".join(filter(None, parts))
+
+
+def _row(key: str, field: dict[str, Any], section: dict[str, Any], definitions: dict[str, Any]) -> str:
+    text = field.get("description", "").replace("|", "\\|")
+    unit = ""
+    if match := re.fullmatch(r"(.*?)\s*\[([^\[\]]+)\]", text):
+        text, unit = match.groups()
+    if children := _children(field, definitions):
+        text = text or (children[0][1]["description"].split(" (")[0].rstrip(".") if len(children) == 1 else "")
+        return f"| `{key}` | see below | {unit} | {text} | |"
+    default = "**required**" if key in section.get("required", ()) else f"`{json.dumps(field.get('default'))}`"
+    return f"| `{key}` | {default} | {unit} | {text} | {_values(field)} |"
+
+
+def _values(field: dict[str, Any]) -> str:
+    """Return the values that a key may take, in words."""
+    if "const" in field:
+        return f"`{field['const']}`"
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if "anyOf" in field:
+        return " or ".join(filter(None, (_values(option) for option in field["anyOf"])))
+    if field.get("type") == "array":
+        length = "two ascending: " if field.get("maxItems") == 2 else "list of "
+        return length + _values(field["items"])
+    bounds = [("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<")]
+    limits = [f"{sign} {field[name]:g}" for name, sign in bounds if name in field]
+    names = {"integer": "integer", "number": "number", "string": "text", "boolean": "`true` or `false`", "null": "none"}
+    return " ".join([names.get(field.get("type", ""), ""), ", ".join(limits)]).strip()
+
+
+if __name__ == "__main__":
+    write(Path.cwd())
