@@ -9,7 +9,7 @@ DECIMALS = 8
 """Decimals of stored cells and positions; extended XYZ writes positions with exactly eight."""
 
 _WRAP_TOLERANCE = 3.7e-7
-"""Fractional coordinates in [-tolerance, 1 - tolerance) belong to the home cell: an atom at 0 stays there in spite of rounding."""
+"""Fractional coordinates in [-tolerance, 1 - tolerance) are in the home cell: rounding moves no atom away from 0."""
 
 
 def quantise(atoms: Atoms) -> Atoms:

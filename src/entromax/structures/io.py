@@ -25,7 +25,9 @@ def read_structures(path: str | Path) -> list[Atoms]:
     try:
         return list(ase.io.iread(str(path), index=":", format="extxyz"))
     except (ase.io.ParseError, OSError, ValueError, KeyError, IndexError) as error:
-        raise ValueError(f"{path}: not readable as extended XYZ ({error}); delete the file and make it again") from error
+        raise ValueError(
+            f"{path}: not readable as extended XYZ ({error}); delete the file and make it again"
+        ) from error
 
 
 def write_structures(path: str | Path, structures: Iterable[Atoms]) -> None:
