@@ -74,13 +74,13 @@ def scale_structures(
     scaled = [scale_structure(atoms, element, d_nn) for atoms in islice(fitting, n)]
     if not scaled:
         raise ValueError(
-            f"{library}: none of its {len(structures)} structures has a volume per atom inside elements.{element}.volume "
-            f"= [{low}, {high}] d_nn^3; widen that range or library.cells.volume, or make a larger library"
+            f"{library}: none of its {len(structures)} structures has a volume per atom inside "
+            f"elements.{element}.volume = [{low}, {high}] d_nn^3; widen that range or library.cells.volume, or make a larger library"
         )
     if len(scaled) < n:
         logger.warning(
-            "%s: only %d of %d structures in %s lie inside v* = [%g, %g]; %d were wanted: raise library.rounds or lower "
-            "labels.structures",
+            "%s: only %d of %d structures in %s lie inside v* = [%g, %g]; %d were wanted: "
+            "raise library.rounds or lower labels.structures",
             *(element, len(scaled), len(structures), library, low, high, n),
         )
     for index, path in enumerate(shards):
