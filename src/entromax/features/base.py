@@ -2,6 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 
@@ -16,10 +17,14 @@ class Features(Protocol):
     Attributes:
         dim: Number of components D of the vector of one atom.
         cutoff: Radius beyond which a neighbour has no influence, in units of d_nn.
+        dtype: Precision of the computation and of the result.
+        device: Where the computation runs; arguments must be there.
     """
 
     dim: int
     cutoff: float
+    dtype: torch.dtype
+    device: torch.device
 
     def __call__(self, vectors: Tensor, centre: Tensor, n_atoms: int) -> Tensor:
         """Evaluate the features of `n_atoms` atoms.

@@ -83,7 +83,7 @@ class NeighbourList:
         self.skin = skin
         self.searches = 0
         """Structures searched so far: what the skin saves can be counted."""
-        self._finder = vesin.NeighborList(cutoff=cutoff + skin, full_list=True, sorted=True)
+        self._finder = vesin.NeighborList(cutoff=cutoff + skin, full_list=True, sorted=True, n_threads=1)
         self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._sizes = torch.empty(0, dtype=torch.long)
         self._positions = torch.empty(0, 3, dtype=torch.float64)
@@ -133,7 +133,11 @@ class NeighbourList:
             i, j, shift = self._finder.compute(
                 points=positions[atoms].numpy(), box=cells[s].numpy(), periodic=True, quantities="ijS"
             )
-            self._parts[s] = (i.astype(np.int64) + atoms.start, j.astype(np.int64) + atoms.start, shift.astype(np.int64))
+            self._parts[s] = (
+                i.astype(np.int64) + atoms.start,
+                j.astype(np.int64) + atoms.start,
+                shift.astype(np.int64),
+            )
             self._positions[atoms] = positions[atoms]
             self._cells[s] = cells[s]
             self.searches += 1
