@@ -1,0 +1,37 @@
+"""entromax: from a chemical element to a validated interatomic potential.
+
+    snakemake --profile profiles/local                              # the quickstart campaign
+    snakemake --profile profiles/slurm --configfile my_campaign.yaml
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.14")
+
+
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+pathvars:
+    results=config["results"],
+
+
+include: "workflow/rules/library.smk"
+include: "workflow/rules/label.smk"
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/validate.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "<results>/report.html",
+        "<results>/config.yaml",
+        expand("<results>/{element}/report.html", element=ELEMENTS),

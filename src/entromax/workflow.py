@@ -1,0 +1,38 @@
+"""Checks of the profile that come before any job."""
+
+from collections.abc import Mapping
+
+from entromax.config.load import ConfigError
+
+PLACEHOLDER = "CHANGE_ME"
+
+
+def check_profile(
+    executor: str, default_resources: Mapping[str, object], set_resources: Mapping[str, Mapping[str, object]]
+) -> None:
+    """Refuse a Slurm profile that was not adapted to the cluster.
+
+    Args:
+        executor: name of the executor that will run the jobs.
+        default_resources: ``default-resources`` of the profile.
+        set_resources: ``set-resources`` of the profile, by rule.
+
+    Raises:
+        ConfigError: a placeholder is left, or there is no partition.
+    """
+    if executor != "slurm":
+        return
+    named = {f"default-resources.{name}": str(value) for name, value in default_resources.items()}
+    for rule, resources in set_resources.items():
+        named |= {f"set-resources.{rule}.{name}": str(value) for name, value in resources.items()}
+    for key, value in named.items():
+        if PLACEHOLDER in value:
+            raise ConfigError(
+                f"profiles/slurm/config.yaml: {key} (is {PLACEHOLDER}): is still the placeholder; write the name that "
+                "your cluster uses, profiles/README.md says where to find it"
+            )
+    if "slurm_partition" not in default_resources:
+        raise ConfigError(
+            "profiles/slurm/config.yaml: default-resources.slurm_partition: is missing; name the partition that the "
+            "jobs go to (`sinfo -s` lists them)"
+        )

@@ -1,0 +1,54 @@
+"""Validated configuration, the lists that span the graph, and checks that come before any job."""
+
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from entromax.config import ConfigError, load_campaign
+from entromax.labels.engines import require_engines
+from entromax.runtime import config_hash
+from entromax.workflow import check_profile
+
+try:
+    config = load_campaign(
+        config,
+        origin=str(next(iter(workflow.overwrite_configfiles or workflow.configfiles), "--config")),
+        element_dirs=[Path(workflow.basedir, "config/elements"), Path("config/elements")],
+    )
+    require_engines(config["elements"])
+except ConfigError as error:
+    raise WorkflowError(f"the configuration cannot be used\n{error}") from None
+
+CONFIG_HASH = config_hash(config)
+SEED = config["seed"]
+ELEMENTS = list(config["elements"])
+POTENTIALS = list(config["potentials"])
+ROUNDS = range(1, config["library"]["rounds"] + 1)
+BATCHES = range(1, config["library"]["batches"] + 1)
+SHARDS = range(1, -(-config["labels"]["structures"] // config["labels"]["shard_size"]) + 1)
+
+
+wildcard_constraints:
+    element="|".join(ELEMENTS),
+    potential="|".join(POTENTIALS),
+    round=r"\d+",
+    batch=r"\d+",
+    shard=r"\d+",
+
+
+onstart:
+    check_profile(
+        workflow.executor_plugin.name,
+        workflow.resource_settings.default_resources,
+        workflow.resource_settings.overwrite_resources,
+    )
+
+
+def previous_state(wildcards):
+    """State that a round starts from: the merged one of the round before, round 0 being the reference sample."""
+    return f"<results>/library/round_{int(wildcards.round) - 1}/state.npz"
+
+
+def by_attempt(amount):
+    """Resource that grows with every attempt of a job."""
+    return lambda wildcards, attempt: amount * attempt

@@ -1,0 +1,26 @@
+"""The dataset: labels gathered, checked and split."""
+
+
+rule aggregate_dataset:
+    input:
+        labels=expand("<results>/{{element}}/labels/shard_{shard}.extxyz", shard=SHARDS),
+        ledgers=expand("<results>/{{element}}/labels/shard_{shard}.parquet", shard=SHARDS),
+        reference="<results>/{element}/labels/reference.extxyz",
+    output:
+        train="<results>/{element}/dataset/train.extxyz",
+        validation="<results>/{element}/dataset/validation.extxyz",
+        test="<results>/{element}/dataset/test.extxyz",
+        manifest="<results>/{element}/dataset/manifest.parquet",
+        summary="<results>/{element}/dataset/summary.json",
+    log:
+        "<logs>/aggregate_dataset/{element}.log",
+    benchmark:
+        "<benchmarks>/aggregate_dataset/{element}.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        dataset=lookup(dpath="dataset", within=config),
+        max_failed_fraction=lookup(dpath="labels/max_failed_fraction", within=config),
+        seed=SEED,
+    script:
+        "../../scripts/aggregate_dataset.py"

@@ -1,0 +1,62 @@
+"""Labels: structures of one element, their energies, forces and stresses."""
+
+
+rule scale_structures:
+    input:
+        library="<results>/library/library.extxyz",
+    output:
+        shards=expand("<results>/{{element}}/structures/shard_{shard}.extxyz", shard=SHARDS),
+    log:
+        "<logs>/scale_structures/{element}.log",
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        d_nn=lookup(dpath="elements/{element}/d_nn", within=config),
+        volume=lookup(dpath="elements/{element}/volume", within=config),
+        n=lookup(dpath="labels/structures", within=config),
+        shard_size=lookup(dpath="labels/shard_size", within=config),
+    script:
+        "../../scripts/scale_structures.py"
+
+
+rule label_shard:
+    input:
+        structures="<results>/{element}/structures/shard_{shard}.extxyz",
+    output:
+        labels="<results>/{element}/labels/shard_{shard}.extxyz",
+        ledger="<results>/{element}/labels/shard_{shard}.parquet",
+    log:
+        "<logs>/label_shard/{element}/{shard}.log",
+    benchmark:
+        "<benchmarks>/label_shard/{element}/{shard}.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    resources:
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(240),
+    params:
+        reference=lookup(dpath="elements/{element}/reference", within=config),
+        d_nn=lookup(dpath="elements/{element}/d_nn", within=config),
+        labels=lookup(dpath="labels", within=config),
+    script:
+        "../../scripts/label_shard.py"
+
+
+rule label_reference:
+    output:
+        labels="<results>/{element}/labels/reference.extxyz",
+        ledger="<results>/{element}/labels/reference.parquet",
+    log:
+        "<logs>/label_reference/{element}.log",
+    benchmark:
+        "<benchmarks>/label_reference/{element}.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    resources:
+        mem_mb=by_attempt(2000),
+        runtime=by_attempt(240),
+    params:
+        element=lookup(dpath="elements/{element}", within=config),
+        labels=lookup(dpath="labels", within=config),
+    script:
+        "../../scripts/label_reference.py"

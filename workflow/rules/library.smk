@@ -1,0 +1,88 @@
+"""The library: entropy-maximised structures in reduced units, made once for all elements."""
+
+
+rule reference_sample:
+    output:
+        structures="<results>/library/random.extxyz",
+        state="<results>/library/round_0/state.npz",
+    log:
+        "<logs>/reference_sample.log",
+    benchmark:
+        "<benchmarks>/reference_sample.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        library=lookup(dpath="library", within=config),
+        seed=SEED,
+    script:
+        "../../scripts/reference_sample.py"
+
+
+rule maximise_batch:
+    input:
+        state=previous_state,
+    output:
+        structures="<results>/library/round_{round}/batch_{batch}.extxyz",
+        trace="<results>/library/round_{round}/batch_{batch}.csv",
+    log:
+        "<logs>/maximise_batch/round_{round}/batch_{batch}.log",
+    benchmark:
+        "<benchmarks>/maximise_batch/round_{round}/batch_{batch}.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    resources:
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(120),
+    params:
+        library=lookup(dpath="library", within=config),
+        seed=SEED,
+    script:
+        "../../scripts/maximise_batch.py"
+
+
+rule merge_round:
+    input:
+        state=previous_state,
+        candidates=expand(
+            "<results>/library/round_{{round}}/batch_{batch}.extxyz", batch=BATCHES
+        ),
+    output:
+        structures="<results>/library/round_{round}/accepted.extxyz",
+        state="<results>/library/round_{round}/state.npz",
+        summary="<results>/library/round_{round}/summary.json",
+    log:
+        "<logs>/merge_round/round_{round}.log",
+    benchmark:
+        "<benchmarks>/merge_round/round_{round}.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    resources:
+        mem_mb=by_attempt(4000),
+    params:
+        library=lookup(dpath="library", within=config),
+    script:
+        "../../scripts/merge_round.py"
+
+
+rule order_library:
+    input:
+        state="<results>/library/round_0/state.npz",
+        structures=expand(
+            "<results>/library/round_{round}/accepted.extxyz", round=ROUNDS
+        ),
+    output:
+        structures="<results>/library/library.extxyz",
+        table="<results>/library/library.csv",
+    log:
+        "<logs>/order_library.log",
+    benchmark:
+        "<benchmarks>/order_library.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    resources:
+        mem_mb=by_attempt(8000),
+    params:
+        library=lookup(dpath="library", within=config),
+        seed=SEED,
+    script:
+        "../../scripts/order_library.py"
