@@ -1,0 +1,205 @@
+"""A configuration is validated before any job, and the message says what to do."""
+
+import difflib
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from entromax.config import CampaignSettings, ConfigError, docs, load_campaign
+from entromax.config.load import overlay, read_yaml
+from entromax.workflow import check_profile
+
+ROOT = Path(__file__).parents[2]
+ELEMENT_DIR = ROOT / "config/elements"
+EIGHT = ["Al", "W", "Be", "Re", "Os", "C", "Sb", "Te"]
+
+
+def load(config: dict, *, origin: str = "my.yaml") -> dict:
+    return load_campaign(config, origin=origin, element_dirs=[ELEMENT_DIR])
+
+
+def with_al(**sections: object) -> dict:
+    return {"elements": ["Al"], **sections}
+
+
+def al(**overrides: object) -> dict:
+    return {"elements": {"Al": overrides}}
+
+
+BAD = {
+    # name: (configuration, words that the message must hold: file, key, value or remedy)
+    "unknown key at the top": (with_al(sed=1), ["my.yaml", "sed", "did you mean 'seed'"]),
+    "unknown section": (with_al(librarry={}), ["my.yaml", "librarry", "did you mean 'library'"]),
+    "unknown key deep down": (
+        with_al(library={"cells": {"atomss": [1, 2]}}),
+        ["library.cells.atomss", "did you mean 'atoms'"],
+    ),
+    "unknown key of an element": (al(dnn=2.86), ["my.yaml", "elements.Al.dnn", "did you mean 'd_nn'"]),
+    "unknown key of the engine": (al(reference={"ecutt": 300}), ["elements.Al.reference.ecutt", "did you mean 'ecut'"]),
+    "key of another engine": (
+        al(reference={"engine": "emt", "ecut": 300}),
+        ["elements.Al.reference.ecut", "unknown key"],
+    ),
+    "no elements": ({}, ["my.yaml", "elements", "elements: [Al]"]),
+    "empty elements": ({"elements": []}, ["my.yaml", "elements", "name at least one"]),
+    "elements as a word": ({"elements": "Al"}, ["elements", "'Al'", "elements: [Al]"]),
+    "not an element": ({"elements": ["Xx"]}, ["my.yaml", "'Xx' is not a chemical element"]),
+    "an element's name instead of its symbol": ({"elements": ["aluminium"]}, ["'aluminium'", "symbols such as Al"]),
+    "element without a file": ({"elements": ["Cu"]}, ["Cu", "config/elements/Cu.yaml"]),
+    "element overrides that are a number": ({"elements": {"Al": 3}}, ["elements.Al", "3"]),
+    "unit written behind the number": (al(reference={"ecut": "300 eV"}), ["ecut", "'300 eV'", "without a unit"]),
+    "d_nn in nm": (al(d_nn=0.286), ["elements.Al.d_nn", "0.286", "greater than or equal to 0.7"]),
+    "d_nn in pm": (al(d_nn=286.0), ["elements.Al.d_nn", "286.0", "less than or equal to 6"]),
+    "cutoff in Hartree": (al(reference={"ecut": 7.3}), ["ecut", "7.3", "greater than or equal to 100"]),
+    "number of atoms not whole": (
+        with_al(library={"cells": {"atoms": [1, 2.5]}}),
+        ["library.cells.atoms", "2.5", "whole"],
+    ),
+    "true for a number": (with_al(seed=True), ["seed", "True"]),
+    "text for a list": (with_al(library={"cells": {"volume": "0.5-3"}}), ["library.cells.volume", "list"]),
+    "three numbers in a range": (with_al(library={"cells": {"volume": [0.5, 1, 2]}}), ["library.cells.volume", "fewer"]),
+    "volume range upside down": (
+        with_al(library={"cells": {"volume": [3.5, 0.5]}}),
+        ["library.cells.volume", "write [0.5, 3.5]"],
+    ),
+    "empty volume range": (with_al(library={"cells": {"volume": [1.0, 1.0]}}), ["volume", "must exceed"]),
+    "volume denser than close packing of the cores": (
+        with_al(library={"cells": {"volume": [0.05, 1.0]}}),
+        ["library.cells", "0.05", "core_radius"],
+    ),
+    "negative volume": (al(volume=[-1.0, 1.0]), ["elements.Al.volume", "-1.0"]),
+    "element's volumes outside the library's": (
+        {"elements": {"Al": {"volume": [4.0, 5.0]}}},
+        ["elements.Al.volume", "nothing in common"],
+    ),
+    "flat cells": (with_al(library={"cells": {"angles": [5, 175]}}), ["angles", "[30, 150]"]),
+    "zero structures": (with_al(labels={"structures": 0}), ["labels.structures", "0"]),
+    "zero rounds": (with_al(library={"rounds": 0}), ["library.rounds", "0"]),
+    "more labels than structures": (
+        with_al(library={"rounds": 1, "batches": 1, "structures_per_batch": 8}, labels={"structures": 50}),
+        ["labels.structures", "50", "at most 8"],
+    ),
+    "unknown engine": (al(reference={"engine": "vsap"}), ["elements.Al.reference", "vsap", "gpaw"]),
+    "unknown feature set": (with_al(library={"features": {"name": "soap"}}), ["library.features.name", "bispectrum"]),
+    "2J out of range": (with_al(library={"features": {"twojmax": 20}}), ["library.features.twojmax", "20"]),
+    "unknown ground state": (al(ground_state="hpc"), ["elements.Al", "hpc", "not among crystals"]),
+    "unknown crystal": (al(crystals={"fc": {"volume": 16.0}}), ["elements.Al", "'fc'", "choose from fcc"]),
+    "crystal without a volume": (al(crystals={"A7": {}}), ["elements.Al.crystals.A7.volume", "add this key"]),
+    "no potentials": (with_al(potentials={}), ["potentials"]),
+    "unknown family": (with_al(potentials={"mine": {"family": "eam"}}), ["potentials.mine", "eam"]),
+    "nothing left to train on": (
+        with_al(dataset={"test_fraction": 0.5, "validation_fraction": 0.4}),
+        ["dataset", "0.8"],
+    ),
+    "negative seed": (with_al(seed=-1), ["seed", "-1"]),
+    "campaign name with a slash": (with_al(campaign="a/b"), ["campaign", "a/b"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_configuration_is_refused_with_file_key_and_remedy(name: str) -> None:
+    config, words = BAD[name]
+    with pytest.raises(ConfigError) as error:
+        load(config)
+    for word in words:
+        assert word in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+BAD_FILES = {
+    "not YAML": ("seed: [1, 2", "is not valid YAML"),
+    "a list instead of keys": ("- Al\n- W\n", "`key: value`"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES)
+def test_bad_file_is_refused(name: str, tmp_path: Path) -> None:
+    text, words = BAD_FILES[name]
+    (tmp_path / "Al.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        load_campaign({"elements": ["Al"]}, origin="my.yaml", element_dirs=[ELEMENT_DIR, tmp_path])
+
+
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        read_yaml(tmp_path / "absent.yaml")
+
+
+def test_error_names_the_file_that_holds_the_key(tmp_path: Path) -> None:
+    (tmp_path / "Al.yaml").write_text("d_nn: wide\n")
+    with pytest.raises(ConfigError, match=str(tmp_path / "Al.yaml")):
+        load_campaign({"elements": ["Al"]}, origin="my.yaml", element_dirs=[ELEMENT_DIR, tmp_path])
+
+
+def test_all_errors_are_reported_at_once() -> None:
+    with pytest.raises(ConfigError) as error:
+        load(with_al(seed=-1, labels={"structures": 0}))
+    assert len(str(error.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("default", "rules", "words"),
+    [
+        ({"slurm_partition": "CHANGE_ME"}, {}, "default-resources.slurm_partition"),
+        ({"slurm_partition": "cpu"}, {"maximise_batch": {"slurm_partition": "CHANGE_ME"}}, "maximise_batch"),
+        ({"mem_mb": 100}, {}, "is missing"),
+    ],
+)
+def test_slurm_profile_that_was_not_adapted_is_refused(default: dict, rules: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        check_profile("slurm", default, rules)
+
+
+def test_local_profile_needs_no_partition() -> None:
+    check_profile("local", {"mem_mb": 100}, {})
+
+
+def test_adapted_slurm_profile_passes() -> None:
+    check_profile("slurm", {"slurm_partition": "cpu"}, {"maximise_batch": {"slurm_partition": "gpu"}})
+
+
+@pytest.mark.parametrize("symbol", EIGHT)
+def test_element_files_are_valid(symbol: str) -> None:
+    element = load({"elements": [symbol]})["elements"][symbol]
+    assert element["ground_state"] in element["crystals"]
+    assert element["reference"]["engine"] == "gpaw"
+
+
+@pytest.mark.parametrize("symbol", EIGHT)
+def test_ground_state_lies_in_the_volume_range_of_its_element(symbol: str) -> None:
+    element = load({"elements": [symbol]})["elements"][symbol]
+    reduced = element["crystals"][element["ground_state"]]["volume"] / element["d_nn"] ** 3
+    assert element["volume"][0] < reduced < element["volume"][1]
+
+
+def test_quickstart_is_valid_and_its_merge_repeats_it() -> None:
+    merged = load(read_yaml(ROOT / "config/config.yaml"))
+    assert merged["elements"]["Al"]["reference"]["ecut"] == 200
+    assert merged["elements"]["Al"]["d_nn"] == 2.86
+    assert load_campaign(yaml.safe_load(yaml.safe_dump(merged)), origin="saved", element_dirs=[]) == merged
+
+
+def test_change_of_engine_replaces_the_section() -> None:
+    element = load(al(reference={"engine": "emt"}))["elements"]["Al"]
+    assert element["reference"] == {"engine": "emt"}
+
+
+def test_overlay_merges_mappings_and_replaces_the_rest() -> None:
+    assert overlay({"a": {"b": 1, "c": [1, 2]}}, {"a": {"c": [3]}}) == {"a": {"b": 1, "c": [3]}}
+
+
+def test_generated_files_are_fresh() -> None:
+    for path, text in ((docs.README, docs.readme()), (docs.SCHEMA, json.dumps(docs.schema(), indent=2) + "\n")):
+        difference = difflib.unified_diff((ROOT / path).read_text().splitlines(), text.splitlines(), "committed", "models")
+        assert not list(difference), f"{path} is stale, run `python -m entromax.config.docs`:\n" + "\n".join(difference)
+
+
+def test_every_number_names_its_unit_or_is_a_count() -> None:
+    """Floats carry a unit in square brackets in their description, the dimensionless ones [1], unless a fraction."""
+    sections = CampaignSettings.model_json_schema()["$defs"]
+    for name, section in sections.items():
+        for key, field in section["properties"].items():
+            if field.get("type") == "number" and key not in ("rfac0", "eps") and "fraction" not in key:
+                assert field["description"].endswith("]"), f"{name}.{key}"
