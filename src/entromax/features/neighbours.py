@@ -60,10 +60,10 @@ def find_pairs(batch: Batch, cutoff: float) -> Pairs:
 class NeighbourList:
     """Neighbour pairs that are searched again only when atoms or cell have moved too far.
 
-    Pairs are searched with radius cutoff + skin and trimmed to the cutoff at every call. For cells h0 -> h the motion of
-    an atom is split into the affine part x0 F, F = h0^-1 h, and the rest u (mean removed). A pair that is not in the list
-    had |r0| >= cutoff + skin, now has |r| >= s_min(F) |r0| - 2 max|u|, s_min the smallest singular value. So the list of
-    a structure holds exactly as long as
+    Pairs are searched with radius cutoff + skin and trimmed to the cutoff at every call. For cells h0 -> h the motion
+    of an atom is split into the affine part x0 F, F = h0^-1 h, and the rest u (mean removed). A pair that is not in
+    the list had |r0| >= cutoff + skin, now has |r| >= s_min(F) |r0| - 2 max|u|, s_min the smallest singular value. So
+    the list of a structure holds exactly as long as
 
         s_min(F) (cutoff + skin) - 2 max|u| >= cutoff.
 

