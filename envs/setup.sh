@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# envs/setup.sh [test]: system packages for GPAW, then .venv with the versions of requirements.lock.
+# envs/setup.sh [test]: system packages (GPAW; Slurm for the tests), then .venv with the versions of requirements.lock.
 # Does nothing when .venv already stands for these files. Sourced by ./run and ./test.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -10,12 +10,13 @@ python=${PYTHON:-python3}
     { echo "entromax needs Python 3.11 or newer; '$python' is older. Name another one: PYTHON=python3.12 ./run" >&2; exit 1; }
 
 packages=(g++ libxc-dev libopenblas-dev libfftw3-dev)
+[ "${1:-}" != test ] || packages+=(slurmctld slurmd slurm-client munge)  # a real Slurm for the tests
 "$python" -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 missing=()
 for package in "${packages[@]}"; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done
 if [ "${#missing[@]}" -gt 0 ]; then
     sudo=(); [ "$(id -u)" = 0 ] || sudo=(sudo)
-    echo "installing system packages for GPAW: ${missing[*]}"
+    echo "installing system packages: ${missing[*]}"
     { "${sudo[@]}" apt-get update -qq && "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; } ||
         { echo "could not install them; ask an administrator for: apt-get install ${missing[*]}" >&2; exit 1; }
 fi

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# cluster.sh start|stop DIR: a real one-node Slurm on the loopback interface, run by the current user (root), for tests.
+set -euo pipefail
+action=$1 dir=$2
+host=$(hostname -s)
+export PATH=$PATH:/usr/sbin
+
+stop() {
+    for daemon in slurmd slurmctld munged; do
+        [ ! -s "$dir/$daemon.pid" ] || kill "$(cat "$dir/$daemon.pid")" 2>/dev/null || true
+    done
+}
+
+if [ "$action" = stop ]; then stop; exit 0; fi
+
+mkdir -p "$dir/state" "$dir/spool"
+chmod 755 "$dir"
+(umask 077 && head -c 1024 /dev/urandom >"$dir/munge.key")
+# Ports away from the defaults and sockets in $dir: a Slurm that lives on this machine is left alone.
+cat >"$dir/slurm.conf" <<CONF
+ClusterName=entromax
+SlurmctldHost=$host(127.0.0.1)
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+SlurmctldPort=16817
+SlurmdPort=16818
+SlurmUser=$(id -un)
+SlurmdUser=$(id -un)
+AuthType=auth/munge
+AuthInfo=socket=$dir/munge.socket
+StateSaveLocation=$dir/state
+SlurmdSpoolDir=$dir/spool
+SlurmctldPidFile=$dir/slurmctld.pid
+SlurmdPidFile=$dir/slurmd.pid
+SlurmctldLogFile=$dir/slurmctld.log
+SlurmdLogFile=$dir/slurmd.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+MpiDefault=none
+JobAcctGatherType=jobacct_gather/linux
+AccountingStorageType=accounting_storage/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_CPU_Memory
+SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
+MinJobAge=3600
+KillWait=2
+ReturnToService=2
+GresTypes=gpu
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=8000 Gres=gpu:1
+PartitionName=cpu Nodes=$host Default=YES MaxTime=UNLIMITED
+PartitionName=gpu Nodes=$host MaxTime=UNLIMITED
+CONF
+# A device file is all that Slurm asks of a GPU to schedule it.
+echo "NodeName=$host Name=gpu File=/dev/zero" >"$dir/gres.conf"
+# The jobstep plugin drops SLURM_CONF before it calls srun, so the configuration must stand at the default place.
+mkdir -p /etc/slurm
+ln -sfn "$dir/slurm.conf" /etc/slurm/slurm.conf
+ln -sfn "$dir/gres.conf" /etc/slurm/gres.conf
+munged --force --key-file="$dir/munge.key" --socket="$dir/munge.socket" --pid-file="$dir/munged.pid" \
+    --log-file="$dir/munged.log" --seed-file="$dir/munged.seed"
+slurmctld -c
+slurmd
+for _ in $(seq 200); do
+    [ "$(sinfo --noheader --partition cpu --format %T 2>/dev/null)" = idle ] && exit 0
+    sleep 0.1
+done
+tail -n 5 "$dir"/*.log >&2
+stop
+exit 1
