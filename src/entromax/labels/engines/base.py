@@ -1,0 +1,111 @@
+"""What an engine is: settings -> ASE calculator -> label, and the ladder of attempts at a difficult structure."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+
+from entromax.config.models import Settings
+
+S = TypeVar("S", bound=Settings)
+ISOLATED = "isolated_atom"
+"""``config_type`` of the free atom."""
+
+
+class UnconvergedError(RuntimeError):
+    """The engine ran and did not reach self-consistency."""
+
+
+class EngineUnavailableError(RuntimeError):
+    """The engine cannot work here at all (not installed, set-up of an element missing): no structure is to blame."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """Energy, forces and stress of one structure.
+
+    Attributes:
+        energy: total free energy [eV], the one whose derivatives the forces are.
+        forces: [N, 3], eV/Å.
+        stress: [6] Voigt xx yy zz yz xz xy, eV/Å^3, sign of ASE (positive: the cell wants to shrink).
+        iterations: self-consistency steps; None for an engine without.
+        info: whatever else is worth keeping (k-points, magnetic moment); plain JSON data.
+    """
+
+    energy: float
+    forces: np.ndarray
+    stress: np.ndarray
+    iterations: int | None = None
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.energy) and np.isfinite(self.forces).all() and np.isfinite(self.stress).all()):
+            raise UnconvergedError("energy, forces or stress are not finite")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way of running the engine.
+
+    Attributes:
+        name: short name, kept with the label.
+        changes: what differs from the settings, for people.
+        changed_physics: True when the label belongs, strictly, to other settings.
+    """
+
+    name: str
+    changes: str = ""
+    changed_physics: bool = False
+
+
+class Engine(ABC, Generic[S]):
+    """An electronic-structure code (or a model that stands in for one)."""
+
+    rungs: Sequence[Rung] = (Rung("default"),)
+
+    @abstractmethod
+    def label(self, atoms: Atoms, settings: S, rung: int, text: Path) -> Label:
+        """Label one structure.
+
+        Args:
+            atoms: structure [Å]; ``info["config_type"] == "isolated_atom"`` asks for the treatment of a free atom,
+                ``info["kpts"]`` (three counts) overrides the k-point mesh.
+            settings: settings of this engine.
+            rung: index into ``rungs``.
+            text: file for the engine's own output; kept when the calculation fails.
+
+        Raises:
+            UnconvergedError: no self-consistency.
+            EngineUnavailableError: the engine cannot label any structure of this element.
+        """
+
+    def single_point(self, atoms: Atoms, calculator: BaseCalculator, stress: bool = True) -> Label:
+        """Return the label that an ASE calculator gives; the stress of a free atom is zero by definition."""
+        copy = atoms.copy()
+        copy.calc = calculator
+        energy = float(copy.get_potential_energy(force_consistent=True))
+        forces = np.array(copy.get_forces(), dtype=float)
+        return Label(energy, forces, np.array(copy.get_stress(), dtype=float) if stress else np.zeros(6))
+
+
+def is_isolated(atoms: Atoms) -> bool:
+    """Tell whether a structure is a free atom."""
+    return atoms.info.get("config_type") == ISOLATED
+
+
+def kpoint_mesh(cell: np.ndarray, kspacing: float) -> tuple[int, int, int]:
+    """Return the smallest mesh whose points are no farther apart than ``kspacing``.
+
+    Args:
+        cell: [3, 3], Å.
+        kspacing: 1/Å, of the reciprocal lattice including 2 pi (the convention of VASP's KSPACING, [BJHP26]).
+    """
+    lengths = 2 * np.pi * np.linalg.norm(np.linalg.inv(cell).T, axis=1)
+    # The tolerance keeps rounding (8 decimals of a cell) from adding a point to one of three equal directions.
+    a, b, c = (max(1, int(np.ceil(length / kspacing - 1e-6))) for length in lengths)
+    return a, b, c

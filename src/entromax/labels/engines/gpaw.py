@@ -1,0 +1,117 @@
+"""GPAW in plane waves: the DFT engine that is installed with the project."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from gpaw import GPAW, PW, KohnShamConvergenceError
+from gpaw.occupations import create_occ_calc
+
+from entromax.config.models import GpawSettings
+from entromax.labels.engines.base import (
+    Engine,
+    EngineUnavailableError,
+    Label,
+    Rung,
+    UnconvergedError,
+    is_isolated,
+    kpoint_mesh,
+)
+
+ATOM_WIDTH = 0.05
+"""Largest Fermi-Dirac width of the free atom [eV]: wider ones smear its levels and leave part of Hund's moment."""
+ANNEAL = 5.0
+"""Factor on the width of the first, easy calculation of the third rung."""
+WIDEN = 3.0
+"""Factor on the width of the last rung."""
+DAMPED = {"backend": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 50.0}
+"""Slow, short-memory mixing that converges where the default (beta 0.08, 16 old densities) oscillates."""
+PATIENCE = 3
+"""Factor on maxiter for every rung after the first."""
+
+
+class GpawEngine(Engine[GpawSettings]):
+    """GPAW with plane waves, Davidson and, in a difficult case, ever more careful mixing.
+
+    The energy is the free energy, which is the one whose derivatives the forces and the stress are (FACTS_dft.md).
+    """
+
+    rungs = (
+        Rung("default"),
+        Rung("damped", f"density mixing beta {DAMPED['beta']}, {PATIENCE}x maxiter"),
+        Rung("annealed", f"damped, from the density of a calculation with {ANNEAL:g}x the width; final width as set"),
+        Rung("wide", f"damped, {WIDEN:g}x the Fermi-Dirac width", changed_physics=True),
+    )
+
+    def label(self, atoms: Atoms, settings: GpawSettings, rung: int, text: Path) -> Label:
+        """Label one structure; see ``Engine.label``."""
+        name = self.rungs[rung].name
+        width = min(settings.width, ATOM_WIDTH) if is_isolated(atoms) else settings.width
+        first = width * {"annealed": ANNEAL, "wide": WIDEN}.get(name, 1.0)
+        calculator = self._calculator(atoms, settings, width=first, careful=rung > 0, text=text)
+        copy = atoms.copy()
+        copy.calc = calculator
+        try:
+            if name == "annealed":
+                copy.get_potential_energy()
+                _change_width(calculator, width)
+            energy = float(copy.get_potential_energy(force_consistent=True))
+            forces = copy.get_forces()
+            stress = copy.get_stress() if not is_isolated(atoms) else np.zeros(6)
+        except KohnShamConvergenceError as error:
+            raise UnconvergedError(str(error) or f"no self-consistency within maxiter = {settings.maxiter}") from error
+        except FileNotFoundError as error:
+            raise EngineUnavailableError(
+                f"gpaw: no PAW set-up found ({error}); install gpaw-data or set GPAW_SETUP_PATH"
+            ) from error
+        info: dict[str, Any] = {"kpts": list(_mesh(atoms, settings)), "width": first if name == "wide" else width}
+        if is_isolated(atoms) or settings.spin:
+            info["magnetic_moment"] = float(copy.get_magnetic_moment())
+        return Label(
+            energy,
+            np.array(forces, dtype=float),
+            np.array(stress, dtype=float),
+            int(calculator.get_number_of_iterations()),
+            info,
+        )
+
+    def _calculator(self, atoms: Atoms, settings: GpawSettings, *, width: float, careful: bool, text: Path) -> Any:
+        """Return a calculator; a free atom is spin-polarised after Hund's rules."""
+        options: dict[str, Any] = {}
+        if careful:
+            options["mixer"] = DAMPED
+        if is_isolated(atoms):
+            options["hund"] = True
+        elif settings.spin:
+            options["spinpol"] = True
+        return GPAW(
+            mode=PW(settings.ecut),
+            xc=settings.xc,
+            kpts={"size": _mesh(atoms, settings), "gamma": True},
+            occupations={"name": "fermi-dirac", "width": width},
+            maxiter=settings.maxiter * (PATIENCE if careful else 1),
+            txt=str(text),
+            **options,
+        )
+
+
+def _mesh(atoms: Atoms, settings: GpawSettings) -> tuple[int, int, int]:
+    if is_isolated(atoms):
+        return 1, 1, 1
+    if "kpts" in atoms.info:
+        a, b, c = (int(count) for count in atoms.info["kpts"])
+        return a, b, c
+    return kpoint_mesh(atoms.cell.array, settings.kspacing)
+
+
+def _change_width(calculator: Any, width: float) -> None:
+    """Make a converged calculator converge again, from its density and wave functions, with another width [eV]."""
+    occupations = calculator.dft.scf_loop.occ_calc
+    occupations.occ = create_occ_calc(
+        {"name": "fermi-dirac", "width": width}, parallel_layout=occupations.occ.parallel_layout
+    )
+    calculator.dft.results.clear()
+
+
+ENGINE = GpawEngine()

@@ -1,0 +1,91 @@
+"""The job that labels what everything else is measured against: the free atom and E(V) of the crystals."""
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+from ase import Atoms
+
+from entromax.config.models import ElementSettings, LabelSettings, Settings
+from entromax.labels.engines.base import ISOLATED, kpoint_mesh
+from entromax.labels.ledger import write_outputs
+from entromax.labels.run import label_structures
+from entromax.labels.shard import describe_states
+from entromax.structures import eos_structures, with_sid
+
+logger = logging.getLogger("entromax.labels")
+
+ATOM_BOX = (10.0, 10.3, 10.6)
+"""Edges of the box of the free atom [Å]; unequal ones let an open shell break the cubic symmetry."""
+
+
+def label_reference(
+    *,
+    labels: str | Path,
+    ledger: str | Path,
+    element: str,
+    settings: ElementSettings,
+    limits: LabelSettings,
+    store: str | Path | None = None,
+    workers: int = 1,
+    wall_time: float | None = None,
+) -> pd.DataFrame:
+    """Label the free atom and the crystals of one element with the engine and the settings of its training set.
+
+    Outputs, arguments and errors are those of ``label_shard``; ``config_type`` is ``isolated_atom`` or the name of
+    the crystal.
+
+    Raises:
+        RuntimeError: the free atom has no label; nothing can be fitted without it.
+    """
+    structures = reference_structures(element, settings, limits)
+    records = label_structures(
+        structures,
+        element=element,
+        d_nn=settings.d_nn,
+        reference=settings.reference,
+        limits=limits,
+        store=limits.store if store is None else store,
+        workers=workers,
+        wall_time=wall_time,
+    )
+    atom = next(record for record in records if record.config_type == ISOLATED)
+    if atom.state != "converged":
+        raise RuntimeError(
+            f"{element}: the free atom has no label ({atom.state}: {atom.reason}); without it no energy has a zero. "
+            f"Change elements.{element}.reference, or `entromax retry` it"
+        )
+    table = write_outputs(records, labels, ledger)
+    logger.info("%s reference: %s", element, describe_states(table))
+    return table
+
+
+def reference_structures(element: str, settings: ElementSettings, limits: LabelSettings) -> list[Atoms]:
+    """Return the free atom followed by the crystals of ``limits.eos``, each at its volumes.
+
+    All volumes of a crystal share one k-point mesh, the one its smallest cell needs: a mesh that changes along E(V)
+    puts steps into it which are as large as the curve is deep.
+    """
+    atom = Atoms(element, positions=[[0.5 * edge for edge in ATOM_BOX]], cell=ATOM_BOX, pbc=True)
+    atom = with_sid(atom)
+    atom.info |= {"element": element, "config_type": ISOLATED}
+    structures = [atom]
+    names = settings.crystals if limits.eos.crystals == "all" else {settings.ground_state: None}
+    for name in names:
+        chosen = settings.crystals[name]
+        points, strain = limits.eos.points, limits.eos.strain
+        curve = eos_structures(name, element, chosen.volume, points, strain, chosen.c_over_a, chosen.u)
+        mesh = _common_mesh(curve, settings.reference)
+        for structure in curve:
+            structure.info |= {"library_sid": ""} | ({"kpts": mesh} if mesh else {})
+        structures += curve
+    return structures
+
+
+def _common_mesh(curve: list[Atoms], reference: Settings) -> list[int] | None:
+    """Return the mesh of the smallest cell; None for an engine without k-points."""
+    spacing = getattr(reference, "kspacing", None)
+    if spacing is None:
+        return None
+    smallest = min(curve, key=lambda atoms: float(atoms.get_volume()))
+    return list(kpoint_mesh(smallest.cell.array, spacing))

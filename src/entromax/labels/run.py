@@ -1,0 +1,258 @@
+"""Label a list of structures: store first, then the engine, in isolated processes, within the time that is left."""
+
+import logging
+import queue
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from entromax.config.models import LabelSettings, Settings
+from entromax.labels.engines import engine_available, engine_entry, engine_version, load_engine, physics_hash
+from entromax.labels.engines.base import EngineUnavailableError, Rung
+from entromax.labels.isolation import Worker, WorkerStoppedError
+from entromax.labels.record import Attempt, Record, State, judge, new_record, next_rung, too_close
+from entromax.labels.store import LabelStore
+from entromax.labels.worker import Task
+
+logger = logging.getLogger("entromax.labels")
+
+RESERVE = 60.0
+"""Seconds kept back at the end of the wall time for writing the outputs; 5 % of a wall time below 20 minutes."""
+FAILURES: dict[str, State] = {"unconverged": "unconverged", "timeout": "timeout", "crashed": "crashed"}
+"""State of a structure, from the outcome of its last attempt."""
+TAIL_LINES = 12
+"""Lines of the engine's output that go into the record of a failure."""
+
+
+class OutOfTimeError(RuntimeError):
+    """The job stops before its wall time; what it has labelled is in the store."""
+
+
+@dataclass
+class Clock:
+    """Time that is left; ``wall_time`` None: for ever."""
+
+    wall_time: float | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def budget(self) -> float:
+        """Seconds that may be spent on labelling in all."""
+        return float("inf") if self.wall_time is None else self.wall_time - min(RESERVE, 0.05 * self.wall_time)
+
+    @property
+    def left(self) -> float:
+        """Seconds left for labelling."""
+        return self.budget - (time.monotonic() - self.started)
+
+
+def label_structures(
+    structures: Sequence[Atoms],
+    *,
+    element: str,
+    d_nn: float,
+    reference: Settings,
+    limits: LabelSettings,
+    store: str | Path,
+    workers: int = 1,
+    wall_time: float | None = None,
+) -> list[Record]:
+    """Return one record in a final state for every structure, in their order; label only what the store lacks.
+
+    Args:
+        structures: with ``sid``, ``element``, ``config_type`` in their info [Å].
+        element: chemical symbol; names the folder in the store.
+        d_nn: nearest-neighbour distance of the element [Å], unit of ``limits.min_distance``.
+        reference: settings of the engine.
+        limits: what is rejected, how long and how often an attempt is made.
+        store: folder of the label store.
+        workers: structures labelled at the same time, one process each.
+        wall_time: seconds this call may take.
+
+    Raises:
+        EngineUnavailableError: the engine cannot work here.
+        OutOfTimeError: the wall time is nearly over; call again to go on.
+        ValueError: structures without ``sid``.
+    """
+    clock = Clock(wall_time)
+    _require_sids(structures)
+    message = engine_available(reference)
+    if message:
+        raise EngineUnavailableError(message)
+    if limits.structure_timeout > clock.budget:
+        logger.warning(
+            "labels.structure_timeout = %.0f s does not fit into the wall time: cut to %.0f s; give the job more time",
+            *(limits.structure_timeout, clock.budget),
+        )
+        limits = limits.model_copy(update={"structure_timeout": clock.budget})
+    rungs = load_engine(reference).rungs
+    settings, version = physics_hash(reference), engine_version(reference)
+    results: dict[str, Record] = {}
+    todo: dict[str, tuple[Atoms, Record | None]] = {}
+    with LabelStore(store, element, settings) as labels:
+        labels.describe(reference.model_dump(mode="json"))
+        known = labels.read([atoms.info["sid"] for atoms in structures])
+        for atoms in structures:
+            sid = atoms.info["sid"]
+            reason = too_close(atoms, limits.min_distance * d_nn)
+            judged = judge(known[sid], atoms, limits, len(rungs)) if sid in known else None
+            if reason:
+                results[sid] = new_record(atoms, settings, version, "rejected", reason=reason)
+                if sid not in known:
+                    labels.append(results[sid])
+            elif judged is not None:
+                results[sid] = judged
+            else:
+                todo[sid] = atoms, known.get(sid)
+        logger.info(
+            "%s, %s, settings %s: %d structures, %d of them in the store or rejected, %d to label",
+            *(element, version, settings, len(structures), len(results), len(todo)),
+        )
+        job = _Job(reference, limits, rungs, settings, version, clock, labels.failures)
+        for number, record in enumerate(job.label(list(todo.values()), workers), start=1):
+            labels.append(record)
+            atoms = todo[record.sid][0]
+            results[record.sid] = judge(record, atoms, limits, len(rungs)) or record
+            _log_progress(results[record.sid], number, len(todo), clock, workers)
+    left = len({atoms.info["sid"] for atoms in structures}) - len(results)
+    if left:
+        raise OutOfTimeError(
+            f"{element}: stopped before the wall time of {wall_time:.0f} s with {left} of {len(structures)} structures "
+            f"to go; everything labelled so far is in {labels.folder}: run the job again to continue"
+        )
+    return [results[atoms.info["sid"]] for atoms in structures]
+
+
+def _require_sids(structures: Sequence[Atoms]) -> None:
+    for number, atoms in enumerate(structures):
+        if "sid" not in atoms.info:
+            raise ValueError(f"structure {number} has no sid in its info: make structures with entromax.structures")
+
+
+def _log_progress(record: Record, number: int, total: int, clock: Clock, workers: int) -> None:
+    elapsed = time.monotonic() - clock.started
+    logger.info(
+        "%d/%d %s %s %.1f s, %d attempt%s%s, %.0f min to go",
+        *(number, total, record.sid, record.state, record.seconds, len(record.attempts)),
+        *("" if len(record.attempts) == 1 else "s", f" ({record.reason})" if record.reason else ""),
+        elapsed / number * (total - number) / 60,
+    )
+
+
+@dataclass
+class _Job:
+    """What the threads of one call share; each thread drives one worker process."""
+
+    reference: Settings
+    limits: LabelSettings
+    rungs: Sequence[Rung]
+    settings: str
+    version: str
+    clock: Clock
+    failures: Path
+    durations: list[float] = field(default_factory=list)
+
+    def label(self, todo: Sequence[tuple[Atoms, Record | None]], workers: int) -> Iterator[Record]:
+        """Yield the records of ``todo`` as they are finished; those for which no time is left are not among them."""
+        if not todo:
+            return
+        module = engine_entry(self.reference).module
+        crew = [Worker(module) for _ in range(max(1, min(workers, len(todo))))]
+        free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+        for worker in crew:
+            free.put(worker)
+        with tempfile.TemporaryDirectory(prefix="entromax-") as scratch, ThreadPoolExecutor(len(crew)) as pool:
+            futures = [pool.submit(self._label_one, atoms, known, free, Path(scratch)) for atoms, known in todo]
+            try:
+                yield from _results(futures)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in crew:
+                    worker.stop()
+
+    def _label_one(
+        self, atoms: Atoms, known: Record | None, free: "queue.SimpleQueue[Worker]", scratch: Path
+    ) -> Record | None:
+        """Climb the recovery ladder with one structure; None when there is no time for it."""
+        worker = free.get()
+        try:
+            return self._climb(atoms, list(known.attempts) if known else [], worker, scratch)
+        except WorkerStoppedError:
+            return None
+        finally:
+            free.put(worker)
+
+    def _climb(self, atoms: Atoms, attempts: list[Attempt], worker: Worker, scratch: Path) -> Record | None:
+        module = engine_entry(self.reference).module
+        text = scratch / f"{atoms.info['sid']}.txt"
+        texts: list[str] = []
+        for number in range(next_rung(attempts), min(self.limits.max_attempts, len(self.rungs))):
+            expected = sum(self.durations) / len(self.durations) if self.durations else 0.0
+            if self.clock.left <= expected:
+                return None
+            timeout = min(self.limits.structure_timeout, self.clock.left)
+            outcome = worker.run(Task(module, self.reference, atoms, number, timeout, text))
+            if outcome.state == "unavailable":
+                raise EngineUnavailableError(outcome.reason)
+            if outcome.state == "timeout" and timeout < self.limits.structure_timeout:
+                return None  # cut by the end of the job, not by its own limit
+            self.durations.append(outcome.seconds)
+            rung, label = self.rungs[number], outcome.label
+            iterations = label.iterations if label else None
+            attempts.append(
+                Attempt(
+                    number, rung.name, rung.changes, outcome.state, outcome.reason, outcome.seconds, iterations, timeout
+                )
+            )
+            texts.append(_read_text(text))
+            if label is not None:
+                self._failure(atoms).unlink(missing_ok=True)
+                changed = f"{rung.name}: {rung.changes}" if rung.changed_physics else ""
+                return self._record(atoms, "converged", attempts, label=label, changed_physics=changed)
+            if outcome.state == "timeout":
+                break
+        _keep(self._failure(atoms), attempts[-len(texts) :], texts)
+        tail = "\n".join(texts[-1].splitlines()[-TAIL_LINES:])[-2000:]
+        last = attempts[-1]
+        return self._record(atoms, FAILURES[last.outcome], attempts, reason=last.reason, tail=tail)
+
+    def _record(self, atoms: Atoms, state: State, attempts: list[Attempt], **values: Any) -> Record:
+        seconds = sum(attempt.seconds for attempt in attempts)
+        return new_record(atoms, self.settings, self.version, state, attempts=attempts, seconds=seconds, **values)
+
+    def _failure(self, atoms: Atoms) -> Path:
+        return self.failures / f"{atoms.info['sid']}.txt"
+
+
+def _results(futures: Sequence["Future[Record | None]"]) -> Iterator[Record]:
+    for future in as_completed(futures):
+        record = future.result()
+        if record is not None:
+            yield record
+
+
+def _read_text(path: Path) -> str:
+    """Return and remove what the engine has printed."""
+    try:
+        return path.read_text(errors="replace")
+    except FileNotFoundError:
+        return ""
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _keep(path: Path, attempts: Sequence[Attempt], texts: Sequence[str]) -> None:
+    """Keep the output of failed attempts where a person finds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        for attempt, text in zip(attempts, texts, strict=True):
+            file.write(
+                f"=== {attempt.name} ({attempt.changes or 'as configured'}): {attempt.outcome} {attempt.reason}\n"
+            )
+            file.write(text)

@@ -1,0 +1,166 @@
+"""Worker process: imports the engine once and forks a child for every attempt.
+
+Started by ``isolation.Worker``; tasks come in on stdin, outcomes go out on stdout,
+both as pickles. A child may be killed by its engine, by the kernel or by the clock; the worker reports which. The
+worker is a process of its own, not the job itself, because a fork is only safe where there are no threads, and because
+the number of threads of the linear algebra is fixed when it is loaded.
+"""
+
+import contextlib
+import importlib
+import os
+import pickle
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, NoReturn
+
+from ase import Atoms
+
+from entromax.config.models import Settings
+from entromax.labels.engines.base import EngineUnavailableError, Label, UnconvergedError
+
+State = Literal["converged", "unconverged", "crashed", "timeout", "unavailable"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One attempt at one structure; ``module`` holds the engine, ``text`` receives everything it prints."""
+
+    module: str
+    settings: Settings
+    atoms: Atoms
+    rung: int
+    timeout: float
+    text: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt ended; ``label`` only when it is ``converged``."""
+
+    state: State
+    reason: str
+    seconds: float
+    label: Label | None = None
+
+
+def attempt(task: Task) -> Outcome:
+    """Run one attempt in this process."""
+    started = time.monotonic()
+
+    def outcome(state: State, reason: str = "", label: Label | None = None) -> Outcome:
+        return Outcome(state, reason, time.monotonic() - started, label)
+
+    try:
+        engine = importlib.import_module(task.module).ENGINE
+        return outcome("converged", label=engine.label(task.atoms, task.settings, task.rung, task.text))
+    except UnconvergedError as error:
+        return outcome("unconverged", str(error))
+    except (EngineUnavailableError, ImportError) as error:
+        return outcome("unavailable", str(error))
+    except Exception as error:  # the boundary: whatever an engine raises ends one attempt, not the job
+        return outcome("crashed", f"{type(error).__name__}: {error}".strip())
+
+
+def _run_child(task: Task, channel: int, inherited: Iterable[int]) -> NoReturn:
+    """Be the child: run the attempt, send its outcome through ``channel``, and vanish without any clean-up."""
+    for descriptor in inherited:  # else our parent's parent would wait for us after our parent has died
+        os.close(descriptor)
+    os.setsid()  # a group of its own, so that programs started by the engine die with it
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")  # short of memory, the kernel should take us, not the worker
+    output = os.open(task.text, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    outcome = attempt(task)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    with os.fdopen(channel, "wb") as pipe:
+        pickle.dump(outcome, pipe)
+    os._exit(0)
+
+
+def run_isolated(task: Task, lifeline: int | None = None, inherited: Iterable[int] = ()) -> Outcome:
+    """Fork, run one attempt in the child, and return how it ended, whatever happens to the child.
+
+    Args:
+        task: the attempt.
+        lifeline: file descriptor that becomes readable when the parent of this process is gone; the child is then
+            killed and this process ends.
+        inherited: file descriptors the child must not keep open.
+    """
+    started = time.monotonic()
+    receive, send = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(receive)
+        try:
+            _run_child(task, send, inherited)
+        finally:
+            os._exit(70)  # not reached unless reporting itself failed
+    os.close(send)
+    watched = [receive] if lifeline is None else [receive, lifeline]
+    data, timed_out, orphaned, finished = b"", False, False, False
+    while not finished:
+        left = started + task.timeout - time.monotonic()
+        ready = select.select(watched, [], [], max(left, 0.0))[0] if left > 0 else []
+        if receive in ready:
+            chunk = os.read(receive, 1 << 20)
+            data += chunk
+            finished = not chunk
+        elif ready:
+            orphaned = finished = True
+        elif left <= 0:
+            timed_out = finished = True
+    os.close(receive)
+    for group in (os.killpg, os.kill):  # the child may die before it has its own group
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if timed_out or orphaned:
+                group(child, signal.SIGKILL)
+    status = os.waitpid(child, 0)[1]
+    if orphaned:
+        os._exit(0)
+    seconds = time.monotonic() - started
+    if timed_out:
+        return Outcome("timeout", f"not finished after {task.timeout:.0f} s", seconds)
+    return _outcome_of(data, status, seconds)
+
+
+def _outcome_of(data: bytes, status: int, seconds: float) -> Outcome:
+    """Return the outcome a child has sent, or what its exit status says when it could not."""
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 0 and data:
+        outcome = pickle.loads(data)
+        return Outcome(outcome.state, outcome.reason, seconds, outcome.label)
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        hint = " (out of memory?)" if number == signal.SIGKILL else ""
+        return Outcome("crashed", f"killed by {signal.Signals(number).name}{hint}", seconds)
+    return Outcome("crashed", f"engine process ended with exit code {os.WEXITSTATUS(status)}", seconds)
+
+
+def _serve(tasks: BinaryIO, outcomes: BinaryIO) -> None:
+    """Answer tasks until stdin closes; the engine named by the first message is imported before the first fork."""
+    with contextlib.suppress(ImportError):  # each attempt will say it again, with its reason
+        importlib.import_module(pickle.load(tasks))
+    while True:
+        try:
+            task: Any = pickle.load(tasks)
+        except EOFError:
+            return
+        pipes = tasks.fileno(), outcomes.fileno()
+        pickle.dump(run_isolated(task, pipes[0], pipes), outcomes)
+        outcomes.flush()
+
+
+def main() -> None:
+    """Serve stdin/stdout; anything else that is printed goes to stderr, never between the answers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the job, which closes our stdin
+    answers, tasks = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
+    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    _serve(tasks, answers)
