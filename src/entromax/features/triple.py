@@ -11,8 +11,18 @@ from torch import Tensor
 
 from entromax.features.hypersphere import MomentBasis, harmonics, quadrature
 
-_CHUNK = 64
+_CHUNK = 128
 """Atoms handled at once: their values on the quadrature points should stay in the cache of a core."""
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Components that share the product f_j1 f_j; their j2 are equally spaced (all counted from the lowest degree)."""
+
+    one: int
+    other: int
+    third: slice
+    components: Tensor
 
 
 @dataclass(frozen=True)
@@ -20,59 +30,57 @@ class _Grid:
     """The components whose total degree one quadrature rule serves.
 
     Attributes:
-        low: Smallest degree in use; degrees run from here to the largest, J.
-        evaluate: For every degree j from `low`: [(j + 1)^2, Q], from coefficients to values, weights^(1/3) included.
+        evaluate: For every degree j in use: [(j + 1)^2, Q], from coefficients to values, weights^(1/3) included.
         columns: For every degree: where its coefficients stand.
-        rows: (j1, first j, last j) of the products f_j1 f_j that are formed, in this order.
-        entries: [T] index into the flat table [products, degrees] of the T components of this grid.
-        components: [T] which components these are.
-        factors: [T] j + 1.
+        groups: The components.
     """
 
-    low: int
     evaluate: list[Tensor]
     columns: list[slice]
-    rows: list[tuple[int, int, int]]
-    entries: Tensor
-    components: Tensor
-    factors: Tensor
+    groups: list[_Group]
 
 
 class TripleCorrelation:
-    """B_t = (j + 1) integral f_j1 f_j2 f_j over the 3-sphere for a list of triples, from coefficients [N, D]."""
+    """B_t = (j + 1) integral f_j1 f_j2 f_j over the 3-sphere for a list of triples, from coefficients [N, D].
+
+    Sums over quadrature points run element by element rather than as matrix products of all products with all functions:
+    of these only one in ten is wanted.
+    """
 
     def __init__(self, basis: MomentBasis, triples: np.ndarray, dtype: torch.dtype, device: torch.device) -> None:
         """Prepare one quadrature rule for every class of total degrees.
 
         Args:
             basis: Harmonics that the coefficients belong to.
-            triples: [T, 3] degrees j1, j2, j with j2 <= j1 <= j.
+            triples: [T, 3] degrees j1, j2, j with j2 <= j1 <= j and j1 + j2 + j even.
             dtype: Precision.
             device: Where to compute.
         """
-        self._dim = len(triples)
+        self._factors = torch.tensor(triples[:, 2:] + 1, dtype=dtype, device=device)
         self._grids = [_grid(basis, triples, members, dtype, device) for members in degree_classes(triples.sum(axis=1))]
 
     def forward(self, x: Tensor) -> Tensor:
         """Components [N, T]."""
-        result = x.new_empty(x.shape[0], self._dim)
+        result = x.new_empty(len(self._factors), x.shape[0])
         for start in range(0, x.shape[0], _CHUNK):
             part = slice(start, start + _CHUNK)
             for grid in self._grids:
                 values = _values(grid, x[part])
-                table = torch.bmm(_products(grid, values), values.mT).flatten(1)
-                result[part, grid.components] = table[:, grid.entries] * grid.factors
-        return result
+                for group in grid.groups:
+                    product = values[group.one] * values[group.other]
+                    result[group.components, part] = (values[group.third] * product).sum(-1)
+        return (result * self._factors).T
 
     def backward(self, x: Tensor, grad: Tensor) -> Tensor:
         """Gradient [N, D] in the coefficients for the gradient [N, T] in the components."""
         result = torch.zeros_like(x)
+        scaled = (grad.T * self._factors)[:, :, None]
         for start in range(0, x.shape[0], _CHUNK):
             part = slice(start, start + _CHUNK)
             for grid in self._grids:
-                grad_values = _values_gradient(grid, _values(grid, x[part]), grad[part])
-                for index, (columns, matrix) in enumerate(zip(grid.columns, grid.evaluate, strict=True)):
-                    result[part, columns].addmm_(grad_values[:, index], matrix.T)
+                grad_values = _values_gradient(grid, _values(grid, x[part]), scaled[:, part])
+                for columns, matrix, values in zip(grid.columns, grid.evaluate, grad_values, strict=True):
+                    result[part, columns].addmm_(values, matrix.T)
         return result
 
 
@@ -93,56 +101,31 @@ def _grid(
     low, high = int(chosen.min()), int(chosen.max())
     bounds = [int(np.searchsorted(basis.degree, j)) for j in range(low, high + 2)]
     columns = [slice(first, last) for first, last in pairwise(bounds)]
-    rows: list[tuple[int, int, int]] = []
-    row_of: dict[tuple[int, int], int] = {}
-    for j1 in sorted({int(j1) for j1, _, _ in chosen}):
-        partners = [int(j) for k, _, j in chosen if k == j1]
-        rows.append((j1 - low, min(partners) - low, max(partners) - low))
-        for j in range(min(partners), max(partners) + 1):
-            row_of[j1, j] = len(row_of)
-    entries = [row_of[int(j1), int(j)] * len(columns) + int(j2) - low for j1, j2, j in chosen]
-    return _Grid(
-        low=low,
-        evaluate=[torch.tensor(values[part], dtype=dtype, device=device) for part in columns],
-        columns=columns,
-        rows=rows,
-        entries=torch.tensor(entries, device=device),
-        components=torch.tensor(members, device=device),
-        factors=torch.tensor(chosen[:, 2] + 1, dtype=dtype, device=device),
-    )
+    groups = []
+    for one, other in sorted({(int(j1), int(j)) for j1, _, j in chosen}):
+        mine = members[(chosen[:, 0] == one) & (chosen[:, 2] == other)]
+        thirds = triples[mine, 1]
+        third = slice(int(thirds[0]) - low, int(thirds[-1]) - low + 1, 2)
+        groups.append(_Group(one - low, other - low, third, torch.tensor(mine, device=device)))
+    return _Grid([torch.tensor(values[part], dtype=dtype, device=device) for part in columns], columns, groups)
 
 
 def _values(grid: _Grid, x: Tensor) -> Tensor:
-    """Values [n, degrees, Q] of f_j w^(1/3) on the points."""
-    values = x.new_empty(x.shape[0], len(grid.columns), grid.evaluate[0].shape[1])
-    for index, (columns, matrix) in enumerate(zip(grid.columns, grid.evaluate, strict=True)):
-        torch.mm(x[:, columns], matrix, out=values[:, index])
+    """Values [degrees, n, Q] of f_j w^(1/3) on the points."""
+    values = x.new_empty(len(grid.columns), x.shape[0], grid.evaluate[0].shape[1])
+    for columns, matrix, row in zip(grid.columns, grid.evaluate, values, strict=True):
+        torch.mm(x[:, columns], matrix, out=row)
     return values
 
 
-def _products(grid: _Grid, values: Tensor) -> Tensor:
-    """Products f_j1 f_j [n, products, Q]."""
-    result = values.new_empty(values.shape[0], sum(last - first + 1 for _, first, last in grid.rows), values.shape[2])
-    start = 0
-    for one, first, last in grid.rows:
-        stop = start + last - first + 1
-        torch.mul(values[:, one, None], values[:, first : last + 1], out=result[:, start:stop])
-        start = stop
-    return result
-
-
 def _values_gradient(grid: _Grid, values: Tensor, grad: Tensor) -> Tensor:
-    """Gradient [n, degrees, Q] in the values for the gradient [n, T] in all components."""
-    products = _products(grid, values)
-    table = values.new_zeros(values.shape[0], products.shape[1] * values.shape[1])
-    table[:, grid.entries] = grad[:, grid.components] * grid.factors
-    table = table.view(values.shape[0], products.shape[1], values.shape[1])
-    result = torch.bmm(table.mT, products)
-    grad_products = torch.bmm(table, values)
-    start = 0
-    for one, first, last in grid.rows:
-        part = grad_products[:, start : start + last - first + 1]
-        result[:, one] += (part * values[:, first : last + 1]).sum(1)
-        result[:, first : last + 1].addcmul_(part, values[:, one, None])
-        start += last - first + 1
+    """Gradient [degrees, n, Q] in the values for the gradient [T, n, 1] in all integrals."""
+    result = torch.zeros_like(values)
+    for group in grid.groups:
+        weights = grad[group.components]
+        one, other = values[group.one], values[group.other]
+        result[group.third].addcmul_(weights, one * other)
+        grad_product = (weights * values[group.third]).sum(0)
+        result[group.one].addcmul_(grad_product, other)
+        result[group.other].addcmul_(grad_product, one)
     return result
