@@ -1,8 +1,12 @@
-"""Checks of the profile that come before any job."""
+"""Checks that the Snakefile makes before any job: the profile and the engines."""
 
 from collections.abc import Mapping
 
+from pydantic import TypeAdapter
+
 from entromax.config.load import ConfigError
+from entromax.config.models import ReferenceSettings, Settings
+from entromax.labels.engines import engine_available
 
 PLACEHOLDER = "CHANGE_ME"
 
@@ -36,3 +40,18 @@ def check_profile(
             "profiles/slurm/config.yaml: default-resources.slurm_partition: is missing; name the partition that the "
             "jobs go to (`sinfo -s` lists them)"
         )
+
+
+def require_engines(elements: Mapping[str, Mapping[str, object]]) -> None:
+    """Refuse a campaign whose engines are not installed.
+
+    Args:
+        elements: validated settings of the elements, as plain data.
+
+    Raises:
+        ConfigError: an engine is missing; the message names the element and what to install.
+    """
+    for symbol, element in elements.items():
+        settings = TypeAdapter[Settings](ReferenceSettings).validate_python(element["reference"])
+        if message := engine_available(settings):
+            raise ConfigError(f"elements.{symbol}.{message}")

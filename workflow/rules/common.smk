@@ -5,9 +5,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from entromax.config import ConfigError, load_campaign
-from entromax.labels.engines import require_engines
 from entromax.runtime import config_hash
-from entromax.workflow import check_profile
+from entromax.workflow import check_profile, require_engines
 
 try:
     config = load_campaign(

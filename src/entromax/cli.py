@@ -1,0 +1,90 @@
+"""``entromax``: what people ask of a campaign; the rules of the workflow do not need it."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from entromax.config.load import ConfigError
+from entromax.labels.record import STATES
+from entromax.labels.store import forget
+from entromax.progress import Labels, Stage, labels, load_results, stages
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    parser = argparse.ArgumentParser(prog="entromax", description=__doc__)
+    parser.add_argument("--results", type=Path, default=Path("results"), help="results folder of the campaign")
+    parser.add_argument("--store", type=Path, help="label store; default: the one that the campaign names")
+    commands = parser.add_subparsers(dest="command", required=True)
+    status = commands.add_parser("status", help="what is done, failed (with reasons) and left")
+    status.add_argument("--failures", type=int, default=10, metavar="N", help="failures listed per element")
+    retry = commands.add_parser("retry", help="label failed structures again in the next run")
+    retry.add_argument("element", help="chemical symbol")
+    retry.add_argument("--only", choices=STATES[1:], action="append", help="states to retry; default: all failures")
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "status":
+            _status(options.results, options.store, options.failures)
+        else:
+            _retry(options.results, options.store, options.element, options.only or STATES[1:])
+    except ConfigError as error:
+        print(f"entromax: {error}\nentromax: no campaign there yet? name its folder: --results", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _status(results: Path, store: Path | None, failures: int) -> None:
+    campaign = load_results(results)
+    console = Console()
+    console.print(f"[bold]{campaign.campaign}[/bold]  {results}, seed {campaign.seed}")
+    console.print(_stage_table(stages(campaign, results)))
+    found = [labels(campaign, results, store or Path(campaign.labels.store), element) for element in campaign.elements]
+    console.print(_label_table(found))
+    for element in found:
+        for record in element.failures[:failures]:
+            console.print(f"[red]{element.element} {record.sid} {record.state}[/red]: {record.reason}", soft_wrap=True)
+        if len(element.failures) > failures:
+            console.print(f"... and {len(element.failures) - failures} more: entromax status --failures 1000")
+    if any(element.failures for element in found):
+        console.print("To label failures again: entromax retry ELEMENT --only STATE, then the workflow with")
+        console.print("  --forcerun label_shard; what has a label is not calculated again")
+
+
+def _stage_table(found: list[Stage]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("stage", "", "done", "of"):
+        table.add_column(name, justify="left" if name in ("stage", "") else "right")
+    for stage in found:
+        bar = ProgressBar(total=stage.total, completed=stage.done, width=24)
+        table.add_row(stage.name, bar, str(stage.done), str(stage.total))
+    return table
+
+
+def _label_table(found: list[Labels]) -> Table:
+    table = Table(title="labels of library structures", title_justify="left", box=None, pad_edge=False)
+    table.add_column("element")
+    for name in (*STATES, "left", "mean s", "CPU s left"):
+        table.add_column(name, justify="right")
+    for element in found:
+        mean = element.mean_seconds
+        rest = ("-", "-") if mean is None else (f"{mean:.1f}", f"{mean * element.left:.0f}")
+        states = (str(element.states.get(state, 0)) for state in STATES)
+        table.add_row(element.element, *states, str(element.left), *rest)
+    return table
+
+
+def _retry(results: Path, store: Path | None, element: str, states: Sequence[str]) -> None:
+    campaign = load_results(results)
+    found = forget(store or Path(campaign.labels.store), element, states)
+    for state, sids in found.items():
+        print(f"{element}: {len(sids)} {state}")
+    print("now run the workflow again with --forcerun label_shard")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""How far a campaign has come, read from its results and from the label store; it may be running."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+from entromax.config.load import read_yaml
+from entromax.config.models import CampaignSettings
+from entromax.labels.engines import physics_hash
+from entromax.labels.record import Record
+from entromax.labels.store import LabelStore
+from entromax.structures.io import read_structures
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Jobs of one stage: how many of its outputs are there."""
+
+    name: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Library structures of one element by state; ``left`` have no record yet."""
+
+    element: str
+    states: Mapping[str, int]
+    left: int
+    seconds: float
+    failures: list[Record] = field(default_factory=list)
+
+    @property
+    def mean_seconds(self) -> float | None:
+        """Mean time per structure so far [s]."""
+        finished = sum(self.states.values())
+        return self.seconds / finished if finished else None
+
+
+def stages(campaign: CampaignSettings, results: Path) -> list[Stage]:
+    """Return the stages of a campaign in the order of the workflow."""
+    library = campaign.library
+    rounds, batches = range(1, library.rounds + 1), range(1, library.batches + 1)
+    shards = range(1, campaign.labels.shards + 1)
+    elements, potentials = list(campaign.elements), list(campaign.potentials)
+    outputs = {
+        "reference sample": ["library/round_0/state.npz"],
+        "entropy batches": [f"library/round_{r}/batch_{b}.extxyz" for r, b in product(rounds, batches)],
+        "merged rounds": [f"library/round_{r}/state.npz" for r in rounds],
+        "ordered library": ["library/library.extxyz"],
+        "label shards": [f"{e}/labels/shard_{s}.parquet" for e, s in product(elements, shards)],
+        "reference labels": [f"{e}/labels/reference.parquet" for e in elements],
+        "datasets": [f"{e}/dataset/manifest.parquet" for e in elements],
+        "potentials": [f"{e}/potentials/{p}/potential.json" for e, p in product(elements, potentials)],
+        "element reports": [f"{e}/report.html" for e in elements],
+        "campaign report": ["report.html"],
+    }
+    return [
+        Stage(name, sum((results / path).exists() for path in paths), len(paths)) for name, paths in outputs.items()
+    ]
+
+
+def labels(campaign: CampaignSettings, results: Path, store: Path, element: str) -> Labels:
+    """Return the states of the library structures of one element, also of those in shards that still run."""
+    shards = [path for path in sorted((results / element / "structures").glob("shard_*.extxyz"))]
+    wanted = {str(atoms.info["sid"]) for path in shards for atoms in read_structures(path)}
+    settings = physics_hash(campaign.elements[element].reference)
+    records = LabelStore(store, element, settings).read(wanted).values() if wanted else []
+    return Labels(
+        element=element,
+        states=Counter(record.state for record in records),
+        left=(len(wanted) or campaign.labels.structures) - len(records),
+        seconds=sum(record.seconds for record in records),
+        failures=[record for record in records if record.state != "converged"],
+    )
+
+
+def load_results(results: Path) -> CampaignSettings:
+    """Return the settings saved with the results of a campaign.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    return CampaignSettings.model_validate(read_yaml(results / "config.yaml"))
