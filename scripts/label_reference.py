@@ -1,0 +1,16 @@
+"""Label the free atom and the reference crystals of one element."""
+
+from entromax.config.models import ElementSettings, LabelSettings
+from entromax.labels.reference import label_reference
+from entromax.runtime import job_log
+
+with job_log(snakemake.log[0]):
+    label_reference(
+        labels=snakemake.output.labels,
+        ledger=snakemake.output.ledger,
+        element=snakemake.wildcards.element,
+        settings=ElementSettings.model_validate(snakemake.params.element),
+        limits=LabelSettings.model_validate(snakemake.params.labels),
+        workers=snakemake.threads,
+        wall_time=60.0 * snakemake.resources.runtime,
+    )

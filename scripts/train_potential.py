@@ -1,0 +1,19 @@
+"""Fit one potential of one element."""
+
+from pydantic import TypeAdapter
+
+from entromax.config.models import PotentialSettings
+from entromax.potentials import train_potential
+from entromax.runtime import job_log
+
+with job_log(snakemake.log[0]):
+    train_potential(
+        snakemake.input.train,
+        snakemake.input.validation,
+        potential=snakemake.output.potential,
+        element=snakemake.wildcards.element,
+        d_nn=snakemake.params.d_nn,
+        settings=TypeAdapter(PotentialSettings).validate_python(snakemake.params.settings),
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+    )

@@ -1,0 +1,194 @@
+"""What a family of potentials is, and the job that fits one."""
+
+import hashlib
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+
+from entromax.config.models import Settings
+from entromax.runtime import config_hash, provenance, write_json
+from entromax.structures import read_structures
+
+logger = logging.getLogger("entromax.potentials")
+
+S = TypeVar("S", bound=Settings)
+CARD = "potential.json"
+"""File in the folder of a potential that says what it is."""
+
+
+class FitError(RuntimeError):
+    """A fit that failed; the message says why and where its log is."""
+
+
+@dataclass(frozen=True)
+class FitData:
+    """What a fit gets.
+
+    Attributes:
+        train: structures with ``REF_`` keys, the free atom among them.
+        validation: structures for early stopping and model choice; may be empty.
+        element: chemical symbol.
+        d_nn: nearest-neighbour distance [Å], unit of the lengths in the settings.
+        seed: of everything random.
+        threads: processor cores.
+    """
+
+    train: Sequence[Atoms]
+    validation: Sequence[Atoms]
+    element: str
+    d_nn: float
+    seed: int
+    threads: int = 1
+
+
+class Family(ABC, Generic[S]):
+    """A family of potentials."""
+
+    @abstractmethod
+    def fit(self, data: FitData, settings: S, folder: Path) -> dict[str, Any]:
+        """Fit, write all files of the model to ``folder`` (it exists), return facts for the card of the potential.
+
+        Raises:
+            FitError: with the reason.
+        """
+
+    @abstractmethod
+    def load(self, folder: Path) -> BaseCalculator:
+        """Return an ASE calculator (energy, forces, stress) of a fitted potential."""
+
+    @abstractmethod
+    def export(self, folder: Path, element: str) -> str | None:
+        """Return the LAMMPS commands that use the potential, run from ``folder``; None when LAMMPS cannot."""
+
+
+FAMILIES = {"gap": ("entromax.potentials.gap", "quippy", "install quippy-ase (see envs/)")}
+"""Module, package it needs, remedy, by the ``family`` of the settings."""
+
+
+def family_available(settings: Settings) -> str | None:
+    """Return None when the family's package can be imported here, else a message with the remedy; imports nothing."""
+    name = str(settings.model_dump()["family"])
+    _, package, remedy = FAMILIES[name]
+    if importlib.util.find_spec(package) is not None:
+        return None
+    return f"potentials: family {name!r} needs the Python package {package!r}, which is not installed here; {remedy}"
+
+
+def load_family(name: str) -> Family[Any]:
+    """Import and return a family.
+
+    Raises:
+        ValueError: unknown family.
+        ImportError: its package is not installed.
+    """
+    if name not in FAMILIES:
+        raise ValueError(f"unknown family of potentials {name!r}; choose from {', '.join(FAMILIES)}")
+    family = importlib.import_module(FAMILIES[name][0]).FAMILY
+    if not isinstance(family, Family):
+        raise TypeError(f"{FAMILIES[name][0]}.FAMILY is a {type(family).__name__}, not a Family")
+    return family
+
+
+def train_potential(
+    train: str | Path,
+    validation: str | Path,
+    *,
+    potential: str | Path,
+    element: str,
+    d_nn: float,
+    settings: Settings,
+    seed: int,
+    threads: int = 1,
+) -> dict[str, Any]:
+    """Fit one potential and put it, all at once, into the folder ``potential``.
+
+    Args:
+        train: training set (extended XYZ, ``REF_`` keys, with the free atom).
+        validation: validation set; may be empty.
+        potential: output folder: the files of the model, the log of the fit, ``potential.json``.
+        element: chemical symbol.
+        d_nn: nearest-neighbour distance of the element [Å].
+        settings: settings of the family.
+        seed: of everything random in the fit.
+        threads: processor cores.
+
+    Returns:
+        The contents of ``potential.json``.
+
+    Raises:
+        FitError: the fit failed.
+        ImportError: the family's package is not installed.
+    """
+    message = family_available(settings)
+    if message:
+        raise ImportError(message)
+    name = str(settings.model_dump()["family"])
+    family = load_family(name)
+    data = FitData(read_structures(train), read_structures(validation), element, d_nn, seed, threads)
+    started = time.monotonic()
+    with _atomic_folder(Path(potential)) as folder:
+        facts = family.fit(data, settings, folder)
+        dump = settings.model_dump(mode="json")
+        card = {
+            "family": name,
+            "element": element,
+            "d_nn": d_nn,
+            "settings": dump,
+            "training_structures": len(data.train),
+            "training_hash": hashlib.sha256(Path(train).read_bytes()).hexdigest()[:16],
+            "fit_seconds": round(time.monotonic() - started, 2),
+            "lammps": family.export(folder, element),
+            "facts": facts,
+            "provenance": provenance(config=config_hash(dump), seed=seed),
+        }
+        write_json(folder / CARD, card)
+    logger.info("%s: %s fitted to %d structures in %.1f s", potential, name, len(data.train), card["fit_seconds"])
+    return card
+
+
+def load_potential(folder: str | Path) -> BaseCalculator:
+    """Return a fitted potential as an ASE calculator.
+
+    Raises:
+        FileNotFoundError: there is no fitted potential in ``folder``.
+    """
+    card = Path(folder) / CARD
+    if not card.is_file():
+        raise FileNotFoundError(f"{folder}: holds no fitted potential (no {CARD}); run its train_potential job again")
+    return load_family(json.loads(card.read_text())["family"]).load(Path(folder))
+
+
+@contextmanager
+def _atomic_folder(final: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``final`` that takes its place when the block ends without an error.
+
+    A failed fit leaves its folder as ``<name>.failed``, for its log.
+    """
+    temporary, failed = (final.with_name(f"{final.name}.{kind}") for kind in (f"{os.getpid()}.tmp", "failed"))
+    for stale in (temporary, failed):
+        shutil.rmtree(stale, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+    except FitError as error:
+        os.replace(temporary, failed)
+        raise FitError(f"{error}; input and log of the fit: {failed}") from error
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    if final.exists():
+        shutil.rmtree(final)
+    os.replace(temporary, final)

@@ -1,0 +1,155 @@
+"""Gaussian approximation potential: two-body and SOAP kernels, fitted by ``gap_fit`` of quippy."""
+
+import importlib.util
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+from ase.data import atomic_numbers
+
+from entromax.config.models import GapSettings
+from entromax.labels.engines.base import ISOLATED
+from entromax.potentials.base import Family, FitData, FitError
+from entromax.structures import write_structures
+
+MODEL, LOG, TRAINING = "gap.xml", "gap_fit.log", "train.extxyz"
+CUTOFF_WIDTH = 0.35
+"""Width over which the kernels go to zero at the cutoff [d_nn]; also the length scale of the two-body kernel."""
+DELTA_TWO_BODY, DELTA_SOAP = 2.0, 1.0
+"""Prior standard deviations [eV] of the two-body energy of a pair and of the SOAP energy of an atom."""
+SPARSE_JITTER = 1e-8
+SIGMA_ATOM = 1e-4
+"""Expected error of the free atom [eV]: it fixes the zero of energy."""
+
+
+class GapFamily(Family[GapSettings]):
+    """GAP; its code is under its own academic licence."""
+
+    def fit(self, data: FitData, settings: GapSettings, folder: Path) -> dict[str, Any]:
+        """Fit with ``gap_fit``; see ``Family.fit``."""
+        training = weighted(data.train, settings, box=4 * settings.cutoff * data.d_nn)
+        write_structures(folder / TRAINING, training)
+        environments = sum(len(atoms) for atoms in training if atoms.info["config_type"] != ISOLATED)
+        command = gap_fit_command(settings, d_nn=data.d_nn, environments=environments, seed=data.seed)
+        with (folder / LOG).open("w") as log:
+            log.write(" ".join(command) + "\n")
+            log.flush()
+            environment = {**os.environ, "OMP_NUM_THREADS": str(data.threads)}
+            finished = subprocess.run(
+                command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment, check=False
+            )
+        (folder / f"{TRAINING}.idx").unlink(missing_ok=True)
+        if finished.returncode != 0 or not (folder / MODEL).is_file():
+            raise FitError(_explain(folder, finished.returncode))
+        return {"environments": environments, "n_sparse": min(settings.n_sparse, environments), "log": LOG}
+
+    def load(self, folder: Path) -> BaseCalculator:
+        """Return quippy's calculator; see ``Family.load``."""
+        from quippy.potential import Potential  # slow to import, and not needed to fit
+
+        return Potential(param_filename=str(folder / MODEL))
+
+    def export(self, folder: Path, element: str) -> str | None:
+        """Return commands for LAMMPS with the package ML-QUIP; see ``Family.export``."""
+        return f'pair_style quip\npair_coeff * * {MODEL} "" {atomic_numbers[element]}'
+
+
+def weighted(structures: Sequence[Atoms], settings: GapSettings, box: float) -> list[Atoms]:
+    """Return copies as ``gap_fit`` reads them: virials, and the expected errors of every structure.
+
+    The errors grow smoothly with the energy E above the lowest structure, as exp(E / 2 energy_scale), which weighs its
+    squared residuals with exp(-E / energy_scale) (METHOD section 8). The error of a total energy is that of N
+    independent atoms, sqrt(N) sigma_energy; the error of a virial is V sigma_stress.
+
+    Args:
+        structures: with ``REF_`` keys; exactly one free atom.
+        settings: expected errors.
+        box: edge of the box into which the free atom is put [Å]: its images must be out of reach.
+
+    Raises:
+        FitError: not exactly one free atom, or nothing else.
+    """
+    free = [atoms for atoms in structures if atoms.info.get("config_type") == ISOLATED]
+    bulk = [atoms for atoms in structures if atoms.info.get("config_type") != ISOLATED]
+    if len(free) != 1 or not bulk:
+        raise FitError(f"training set: {len(free)} free atoms and {len(bulk)} other structures; GAP needs 1 and some")
+    lowest = min(float(atoms.info["REF_energy"]) / len(atoms) for atoms in bulk)
+    atom = Atoms(free[0].numbers, positions=[[box / 2] * 3], cell=[box] * 3, pbc=True)
+    atom.arrays["REF_forces"] = np.zeros((1, 3))
+    atom.info = {"REF_energy": free[0].info["REF_energy"], "config_type": ISOLATED, "energy_sigma": SIGMA_ATOM}
+    prepared = [atom]
+    for atoms in bulk:
+        copy = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        copy.arrays["REF_forces"] = atoms.arrays["REF_forces"]
+        excess = float(atoms.info["REF_energy"]) / len(atoms) - lowest
+        scale = float(np.exp(excess / (2 * settings.energy_scale)))
+        volume = float(atoms.get_volume())
+        xx, yy, zz, yz, xz, xy = -volume * np.asarray(atoms.info["REF_stress"], dtype=float)
+        copy.info = {
+            "REF_energy": float(atoms.info["REF_energy"]),
+            "REF_virial": np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]),
+            "config_type": str(atoms.info.get("config_type", "library")),
+            "energy_sigma": scale * settings.sigma_energy * len(atoms) ** 0.5,
+            "force_sigma": scale * settings.sigma_force,
+            "virial_sigma": scale * settings.sigma_stress * volume,
+        }
+        prepared.append(copy)
+    return prepared
+
+
+def gap_fit_command(settings: GapSettings, *, d_nn: float, environments: int, seed: int) -> list[str]:
+    """Return the command line; lengths in Å. ``seed`` makes the choice of sparse points reproducible."""
+    cutoff, width = settings.cutoff * d_nn, CUTOFF_WIDTH * d_nn
+    two_body = (
+        f"distance_2b cutoff={cutoff:.6f} cutoff_transition_width={width:.6f} covariance_type=ard_se "
+        f"delta={DELTA_TWO_BODY} theta_uniform={width:.6f} sparse_method=uniform n_sparse={settings.n_sparse_two_body}"
+    )
+    soap = (
+        f"soap cutoff={cutoff:.6f} cutoff_transition_width={width:.6f} atom_sigma={settings.atom_sigma * d_nn:.6f} "
+        f"n_max={settings.n_max} l_max={settings.l_max} zeta={settings.zeta} delta={DELTA_SOAP} "
+        f"covariance_type=dot_product sparse_method=cur_points n_sparse={min(settings.n_sparse, environments)}"
+    )
+    return [
+        str(gap_fit_executable()),
+        f"at_file={TRAINING}",
+        f"gap={{{two_body} : {soap}}}",
+        f"default_sigma={{{settings.sigma_energy} {settings.sigma_force} {settings.sigma_stress} 0.0}}",
+        "energy_parameter_name=REF_energy",
+        "force_parameter_name=REF_forces",
+        "virial_parameter_name=REF_virial",
+        "e0_method=isolated",
+        f"sparse_jitter={SPARSE_JITTER}",
+        "sparse_separate_file=T",
+        "do_copy_at_file=F",
+        f"gp_file={MODEL}",
+        f"rnd_seed={seed % 2_000_000_000 + 1}",
+    ]
+
+
+def gap_fit_executable() -> Path:
+    """Return the program that quippy brings along; found without importing quippy.
+
+    Raises:
+        FitError: quippy is not installed.
+    """
+    spec = importlib.util.find_spec("quippy")
+    if spec is None or spec.origin is None:
+        raise FitError("gap_fit is missing: install quippy-ase (see envs/)")
+    return Path(spec.origin).parent / "gap_fit"
+
+
+def _explain(folder: Path, code: int) -> str:
+    """Return one message with what gap_fit has said last."""
+    lines = [line for line in (folder / LOG).read_text(errors="replace").splitlines() if line.strip()]
+    aborts = [line for line in lines if "SYSTEM ABORT" in line or "ERROR" in line]
+    said = (aborts or lines or ["nothing"])[-1].strip()
+    hint = " (out of memory? lower n_sparse or n_max, or give the job more memory)" if code == -9 else ""
+    return f"gap_fit ended with exit code {code}{hint}: {said}"
+
+
+FAMILY = GapFamily()
