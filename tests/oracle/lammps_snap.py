@@ -63,9 +63,9 @@ def bispectrum(atoms: Atoms, cutoff: float, twojmax: int) -> np.ndarray:
 
 
 def sums_and_gradients(atoms: Atoms, cutoff: float, twojmax: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sums of the components over atoms [D], their gradients in positions [n, 3, D] and in strain [6, D] (Voigt).
+    """Sums of the components over atoms [D], their gradients in positions [n, 3, D] and in strain [3, 3, D].
 
-    From `compute snap`, whose rows are the sums, the forces and the virial, in the frame of LAMMPS turned back.
+    From `compute snap`, whose rows are the sums, the forces and the virial, turned back from the frame of LAMMPS.
     """
     run, prism = start(atoms, cutoff)
     run.command(f"compute s all snap {settings(cutoff, twojmax)}")
@@ -74,4 +74,6 @@ def sums_and_gradients(atoms: Atoms, cutoff: float, twojmax: int) -> tuple[np.nd
     run.close()
     n, dim = len(atoms), table.shape[1]
     forces = np.einsum("ab,nbd->nad", prism.rot_mat, table[1 : 3 * n + 1].reshape(n, 3, dim))
-    return table[0], -forces, table[3 * n + 1 :]
+    voigt = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
+    virial = np.einsum("ab,bcd,ec->aed", prism.rot_mat, table[3 * n + 1 :][voigt], prism.rot_mat)
+    return table[0], -forces, -virial

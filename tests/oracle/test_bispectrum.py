@@ -53,15 +53,17 @@ def test_a_batch_equals_its_structures_one_by_one_in_lammps() -> None:
 
 @pytest.mark.parametrize("name", CELLS)
 def test_gradients_equal_those_of_lammps(name: str) -> None:
-    """Gradient in positions of a random combination of components against the force rows of `compute snap`."""
+    """Gradients of a random combination of components in positions and strain against the rows of `compute snap`."""
     atoms = CELLS[name]
     features = Bispectrum(CUTOFF, 6)
     weights = torch.randn(features.dim, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
     batch = Batch.from_atoms([atoms])
-    batch.positions.requires_grad_()
-    total = batch_features(batch, features).sum(0)
-    (ours,) = torch.autograd.grad(total @ weights, batch.positions)
-    sums, gradients, _ = sums_and_gradients(atoms, CUTOFF, 6)
+    strain = torch.eye(3, dtype=torch.float64, requires_grad=True)
+    positions = batch.positions.requires_grad_()
+    total = batch_features(Batch(positions @ strain, batch.cells @ strain, batch.system), features).sum(0)
+    in_positions, in_strain = torch.autograd.grad(total @ weights, (positions, strain))
+    sums, gradients, strains = sums_and_gradients(atoms, CUTOFF, 6)
     scale = np.abs(sums).max()
     assert np.allclose(total.detach().numpy(), sums, rtol=1e-8, atol=1e-12 * scale)
-    assert np.allclose(ours.numpy(), gradients @ weights.numpy(), rtol=1e-8, atol=1e-11 * scale)
+    assert np.allclose(in_positions.numpy(), gradients @ weights.numpy(), rtol=1e-8, atol=1e-11 * scale)
+    assert np.allclose(in_strain.numpy(), strains @ weights.numpy(), rtol=1e-8, atol=1e-11 * scale)

@@ -16,6 +16,7 @@ from entromax.features.base import Features
 from entromax.features.batch import Batch
 from entromax.features.bispectrum import Bispectrum
 from entromax.features.neighbours import NeighbourList, Pairs, find_pairs, pair_vectors
+from entromax.features.power_spectrum import PowerSpectrum
 
 __all__ = [
     "Batch",
@@ -31,6 +32,7 @@ __all__ = [
 
 _REGISTRY: dict[str, Callable[[FeatureSettings, torch.dtype, torch.device], Features]] = {
     "bispectrum": Bispectrum.from_settings,
+    "power_spectrum": PowerSpectrum.from_settings,
 }
 
 

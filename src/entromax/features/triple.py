@@ -43,8 +43,8 @@ class _Grid:
 class TripleCorrelation:
     """B_t = (j + 1) integral f_j1 f_j2 f_j over the 3-sphere for a list of triples, from coefficients [N, D].
 
-    Sums over quadrature points run element by element rather than as matrix products of all products with all functions:
-    of these only one in ten is wanted.
+    Sums over quadrature points run element by element rather than as matrix products of all products with all
+    functions: of these only one in ten is wanted.
     """
 
     def __init__(self, basis: MomentBasis, triples: np.ndarray, dtype: torch.dtype, device: torch.device) -> None:
