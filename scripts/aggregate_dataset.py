@@ -8,7 +8,7 @@ with job_log(snakemake.log[0]):
     aggregate_dataset(
         snakemake.input.labels,
         snakemake.input.ledgers,
-        reference_labels=snakemake.input.reference_labels,
+        reference_labels=snakemake.input.reference,
         reference_ledger=snakemake.input.reference_ledger,
         settings=DatasetSettings.model_validate(snakemake.params.dataset),
         max_failed_fraction=snakemake.params.max_failed_fraction,

@@ -23,7 +23,7 @@ from entromax.labels.worker import Task
 logger = logging.getLogger("entromax.labels")
 
 RESERVE = 60.0
-"""Seconds kept back at the end of the wall time for writing the outputs; 5 % of a wall time below 20 minutes."""
+"""Seconds kept back at the end of the wall time for writing the outputs; 10 % of a wall time below 10 minutes."""
 FAILURES: dict[str, State] = {"unconverged": "unconverged", "timeout": "timeout", "crashed": "crashed"}
 """State of a structure, from the outcome of its last attempt."""
 TAIL_LINES = 12
@@ -44,7 +44,7 @@ class Clock:
     @property
     def budget(self) -> float:
         """Seconds that may be spent on labelling in all."""
-        return float("inf") if self.wall_time is None else self.wall_time - min(RESERVE, 0.05 * self.wall_time)
+        return float("inf") if self.wall_time is None else self.wall_time - min(RESERVE, 0.1 * self.wall_time)
 
     @property
     def left(self) -> float:

@@ -1,0 +1,102 @@
+"""Engines: what is known of them without importing them, hashes of the physics, k-point meshes."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from entromax.config.models import EmtSettings, GpawSettings
+from entromax.labels.engines import ENGINES, engine_available, engine_version, load_engine, physics_hash
+from entromax.labels.engines.base import Label, UnconvergedError, kpoint_mesh
+
+
+def test_asking_for_an_engine_imports_neither_it_nor_torch():
+    code = (
+        "import sys; from entromax.config.models import GpawSettings; from entromax.labels.engines import *;"
+        "engine_available(GpawSettings()); physics_hash(GpawSettings()); engine_version(GpawSettings());"
+        "print([name for name in ('gpaw', 'torch', 'pandas', 'quippy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_missing_engine_is_named_with_its_remedy(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    message = engine_available(GpawSettings())
+    assert message is not None and "'gpaw'" in message and "gpaw-data" in message
+    with pytest.raises(ValueError, match="'castep' is unknown; choose from emt, gpaw"):
+        engine_available(GpawSettings.model_construct(engine="castep"))
+
+
+def test_hash_changes_with_every_physical_setting_and_with_no_numerical_one():
+    base = GpawSettings()
+    assert physics_hash(GpawSettings(maxiter=999)) == physics_hash(base)
+    changed = [{"xc": "LDA"}, {"ecut": 401.0}, {"kspacing": 0.31}, {"width": 0.11}, {"spin": True}]
+    hashes = {physics_hash(GpawSettings(**change)) for change in changed}
+    assert len(hashes | {physics_hash(base), physics_hash(EmtSettings())}) == len(changed) + 2
+    assert set(GpawSettings.model_fields) == {"engine", "maxiter", *(key for change in changed for key in change)}
+
+
+def test_version_of_the_engine_counts_only_when_asked_for(monkeypatch):
+    def all_hashes(version):
+        monkeypatch.setattr("entromax.labels.engines.package_version", lambda name: version)
+        return [physics_hash(GpawSettings(), policy) for policy in ("ignore", "major", "exact")]
+
+    old, patch, new = all_hashes("26.7.0"), all_hashes("26.7.1"), all_hashes("27.1.0")
+    assert [a == b for a, b in zip(old, patch, strict=True)] == [True, True, False]
+    assert [a == b for a, b in zip(old, new, strict=True)] == [True, False, False]
+
+
+def test_versions_are_those_installed():
+    from ase import __version__
+
+    assert engine_version(EmtSettings()) == f"ase {__version__}"
+    assert set(ENGINES) == {"gpaw", "emt"}
+    assert load_engine(EmtSettings()).rungs[0].name == "default"
+
+
+@pytest.mark.parametrize(
+    ("cell", "spacing", "mesh"),
+    [
+        (np.diag([4.0, 5.0, 30.0]), 0.4, (4, 4, 1)),  # 2 pi / 4 / 0.4 = 3.93, 3.14, 0.52
+        (np.diag([np.pi, np.pi, np.pi]), 0.5, (4, 4, 4)),  # exactly 4: rounding must not make it 5
+        (bulk("Al", "fcc", a=4.05).cell.array, 0.4, (7, 7, 7)),  # |b| = sqrt(3) 2 pi / a = 2.687
+        ([[3.0, 0, 0], [-1.5, 2.598076, 0], [0, 0, 4.9]], 0.5, (5, 5, 3)),
+    ],
+)
+def test_mesh_is_the_smallest_within_the_spacing(cell, spacing, mesh):
+    assert kpoint_mesh(np.array(cell), spacing) == mesh
+
+
+def test_a_label_that_is_not_finite_is_none():
+    with pytest.raises(UnconvergedError):
+        Label(-1.0, np.array([[0.0, np.inf, 0.0]]), np.zeros(6))
+
+
+def test_emt_forces_and_stress_are_derivatives_of_its_energy(tmp_path):
+    atoms = bulk("Al", "hcp", a=2.8, c=4.6)
+    atoms.rattle(0.1, seed=0)
+    engine, settings = load_engine(EmtSettings()), EmtSettings()
+
+    def energy(structure: Atoms) -> float:
+        return engine.label(structure, settings, 0, tmp_path / "text").energy
+
+    label = engine.label(atoms, settings, 0, tmp_path / "text")
+    step = 1e-5
+    moved = [atoms.copy(), atoms.copy()]
+    for sign, structure in zip((1, -1), moved, strict=True):
+        structure.positions[1, 2] += sign * step
+    assert -(energy(moved[0]) - energy(moved[1])) / (2 * step) == pytest.approx(label.forces[1, 2], abs=1e-5)
+    for index, (i, j) in enumerate([(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)]):
+        energies = []
+        for sign in (1, -1):
+            strain = np.eye(3)
+            strain[i, j] += sign * step
+            strained = atoms.copy()
+            strained.set_cell(atoms.cell.array @ strain.T, scale_atoms=True)
+            energies.append(energy(strained))
+        derivative = (energies[0] - energies[1]) / (2 * step) / atoms.get_volume()
+        assert derivative == pytest.approx(label.stress[index], abs=1e-5)
