@@ -38,7 +38,8 @@ class Attempt:
 class Record:
     """One structure in one final state; plain JSON data, units as in ``Label``.
 
-    The structure itself is kept: its ``sid`` does not fix the order of the atoms, the forces do.
+    The structure itself is kept: its ``sid`` does not fix the order of the atoms, the forces do. ``numerical`` holds
+    the settings that are no part of the physics hash.
     """
 
     sid: str
@@ -59,6 +60,7 @@ class Record:
     attempts: list[Attempt] = field(default_factory=list)
     seconds: float = 0.0
     engine: str = ""
+    numerical: dict[str, Any] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
     tail: str = ""
     host: str = field(default_factory=socket.gethostname)

@@ -13,7 +13,14 @@ from typing import Any
 from ase import Atoms
 
 from entromax.config.models import LabelSettings, Settings
-from entromax.labels.engines import engine_available, engine_entry, engine_version, load_engine, physics_hash
+from entromax.labels.engines import (
+    engine_available,
+    engine_entry,
+    engine_version,
+    load_engine,
+    numerical_settings,
+    physics_hash,
+)
 from entromax.labels.engines.base import EngineUnavailableError, Rung
 from entromax.labels.isolation import Worker, WorkerStoppedError
 from entromax.labels.record import Attempt, Record, State, judge, new_record, next_rung, too_close
@@ -97,7 +104,11 @@ def label_structures(
     todo: dict[str, tuple[Atoms, Record | None]] = {}
     with LabelStore(store, element, settings) as labels:
         labels.describe(reference.model_dump(mode="json"))
-        known = labels.read([atoms.info["sid"] for atoms in structures])
+        known = {
+            sid: record
+            for sid, record in labels.read([atoms.info["sid"] for atoms in structures]).items()
+            if record.energy is not None or not record.attempts or record.numerical == numerical_settings(reference)
+        }
         for atoms in structures:
             sid = atoms.info["sid"]
             reason = too_close(atoms, limits.min_distance * d_nn)
@@ -224,7 +235,8 @@ class _Job:
 
     def _record(self, atoms: Atoms, state: State, attempts: list[Attempt], **values: Any) -> Record:
         seconds = sum(attempt.seconds for attempt in attempts)
-        return new_record(atoms, self.settings, self.version, state, attempts=attempts, seconds=seconds, **values)
+        values |= {"attempts": attempts, "seconds": seconds, "numerical": numerical_settings(self.reference)}
+        return new_record(atoms, self.settings, self.version, state, **values)
 
     def _failure(self, atoms: Atoms) -> Path:
         return self.failures / f"{atoms.info['sid']}.txt"

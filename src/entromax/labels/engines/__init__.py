@@ -91,6 +91,11 @@ def engine_version(settings: Settings) -> str:
     return f"{entry.distribution} {package_version(entry.distribution)}"
 
 
+def numerical_settings(settings: Settings) -> dict[str, Any]:
+    """Return the settings that are no part of the physics: a failure met with others of them is worth another try."""
+    return settings.model_dump(mode="json", include=set(engine_entry(settings).numerical))
+
+
 def physics_hash(settings: Settings, version: VersionPolicy = "ignore") -> str:
     """Return 12 hex characters that change exactly when the settings give another label.
 

@@ -1,0 +1,180 @@
+"""GAP fitted to EMT: errors small where it was trained, forces and stress are derivatives of its energy."""
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from ase.neighborlist import neighbor_list
+
+from entromax.config.models import GapSettings
+from entromax.potentials import load_potential, train_potential
+from entromax.potentials.base import FitError
+from entromax.potentials.gap import gap_fit_command, weighted
+from entromax.structures import read_structures, with_sid, write_structures
+
+pytest.importorskip("quippy")
+D_NN = 2.86
+SMALL = GapSettings(n_max=5, l_max=3, n_sparse=100)
+
+
+def labelled(atoms, config_type="library"):
+    atoms = with_sid(atoms)
+    calculated = atoms.copy()
+    calculated.calc = EMT()
+    atoms.info |= {
+        "REF_energy": calculated.get_potential_energy(),
+        "REF_stress": calculated.get_stress(),
+        "config_type": config_type,
+        "element": "Al",
+    }
+    atoms.arrays["REF_forces"] = calculated.get_forces()
+    return atoms
+
+
+def random_cell(generator):
+    count = int(generator.integers(1, 4))
+    while True:
+        cell = np.eye(3) + generator.uniform(-0.25, 0.25, (3, 3))
+        cell *= (count * generator.uniform(0.65, 1.0) * D_NN**3 / abs(np.linalg.det(cell))) ** (1 / 3)
+        atoms = Atoms(["Al"] * count, cell=cell, scaled_positions=generator.uniform(0, 1, (count, 3)), pbc=True)
+        if len(neighbor_list("d", atoms, 0.75 * D_NN)) == 0:
+            return atoms
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gap")
+    generator = np.random.default_rng(0)
+    atom = Atoms("Al", positions=[[5, 5.15, 5.3]], cell=[10, 10.3, 10.6], pbc=True)
+    train = [labelled(atom, "isolated_atom"), *(labelled(random_cell(generator)) for _ in range(40))]
+    write_structures(folder / "train.extxyz", train)
+    write_structures(folder / "validation.extxyz", [])
+    card = fit(folder, folder / "potential")
+    return folder, train, card
+
+
+def fit(folder, potential, settings=SMALL, train="train.extxyz", seed=1):
+    return train_potential(
+        folder / train,
+        folder / "validation.extxyz",
+        potential=potential,
+        element="Al",
+        d_nn=D_NN,
+        settings=settings,
+        seed=seed,
+    )
+
+
+def errors(potential, structures):
+    calculator = load_potential(potential)
+    energy, force, stress = [], [], []
+    for atoms in structures:
+        copy = atoms.copy()
+        copy.calc = calculator
+        energy.append((copy.get_potential_energy() - atoms.info["REF_energy"]) / len(atoms))
+        force.append(copy.get_forces() - atoms.arrays["REF_forces"])
+        stress.append(copy.get_stress() - atoms.info["REF_stress"])
+    return tuple(float(np.sqrt(np.mean(np.square(np.concatenate(x, axis=None))))) for x in (energy, force, stress))
+
+
+def test_training_errors_are_far_below_the_spread_of_the_labels(campaign):
+    folder, train, _ = campaign
+    energy, force, stress = errors(folder / "potential", train[1:])
+    spread = [np.std([atoms.info["REF_energy"] / len(atoms) for atoms in train[1:]])]
+    spread += [np.std(np.concatenate([atoms.arrays["REF_forces"] for atoms in train[1:]]))]
+    spread += [np.std([atoms.info["REF_stress"] for atoms in train[1:]])]
+    assert energy < 0.02 * spread[0] and force < 0.1 * spread[1] and stress < 0.2 * spread[2]
+
+
+def test_free_atom_has_its_energy(campaign):
+    folder, train, _ = campaign
+    atom = Atoms("Al", positions=[[15, 15, 15]], cell=[30, 30, 30], pbc=True)
+    atom.calc = load_potential(folder / "potential")
+    assert atom.get_potential_energy() == pytest.approx(train[0].info["REF_energy"], abs=1e-6)
+
+
+def test_forces_and_stress_are_derivatives_of_the_energy(campaign):
+    atoms = bulk("Al", "hcp", a=2.8, c=4.6)
+    atoms.rattle(0.1, seed=2)
+    atoms.calc = load_potential(campaign[0] / "potential")
+    forces, stress, volume, step = atoms.get_forces(), atoms.get_stress(), atoms.get_volume(), 1e-4
+    for axis in range(3):
+        ends = []
+        for sign in (1, -1):
+            moved = atoms.copy()
+            moved.calc = atoms.calc
+            moved.positions[0, axis] += sign * step
+            ends.append(moved.get_potential_energy())
+        assert -(ends[0] - ends[1]) / (2 * step) == pytest.approx(forces[0, axis], abs=1e-4)
+    for index, (i, j) in enumerate([(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)]):
+        ends = []
+        for sign in (1, -1):
+            strain = np.eye(3)
+            strain[i, j] += sign * step
+            strained = atoms.copy()
+            strained.set_cell(atoms.cell.array @ strain.T, scale_atoms=True)
+            strained.calc = atoms.calc
+            ends.append(strained.get_potential_energy())
+        assert (ends[0] - ends[1]) / (2 * step) / volume == pytest.approx(stress[index], abs=1e-4)
+
+
+def test_the_same_seed_gives_the_same_potential(campaign):
+    folder, train, _ = campaign
+    fit(folder, folder / "again")
+    first, again = load_potential(folder / "potential"), load_potential(folder / "again")
+    for atoms in train[1:6]:
+        energies = []
+        for calculator in (first, again):
+            copy = atoms.copy()
+            copy.calc = calculator
+            energies.append(copy.get_potential_energy())
+        assert energies[0] == pytest.approx(energies[1], abs=1e-9)
+
+
+def test_expected_errors_of_each_structure_reach_the_fit(campaign):
+    """With stresses that count for nothing the stress error must grow, with forces that do not the force error."""
+    folder, train, _ = campaign
+    base = errors(folder / "potential", train[1:])
+    fit(folder, folder / "loose", SMALL.model_copy(update={"sigma_stress": 100.0, "sigma_force": 100.0}))
+    loose = errors(folder / "loose", train[1:])
+    assert loose[1] > 2 * base[1] and loose[2] > 1.3 * base[2]
+
+
+def test_weights_fall_with_energy_as_the_settings_say(campaign):
+    prepared = weighted(campaign[1], SMALL, box=20.0)
+    energies = [atoms.info["REF_energy"] / len(atoms) for atoms in prepared[1:]]
+    low, high = (prepared[1 + int(index)] for index in (np.argmin(energies), np.argmax(energies)))
+    excess = max(energies) - min(energies)
+    assert low.info["force_sigma"] == SMALL.sigma_force
+    assert (low.info["force_sigma"] / high.info["force_sigma"]) ** 2 == pytest.approx(np.exp(-excess / 5.0))
+    assert low.info["virial_sigma"] == pytest.approx(SMALL.sigma_stress * low.get_volume())
+    assert low.info["energy_sigma"] == pytest.approx(SMALL.sigma_energy * len(low) ** 0.5)
+    assert prepared[0].cell.lengths() == pytest.approx([20.0] * 3)
+
+
+def test_sparse_points_never_outnumber_environments():
+    command = gap_fit_command(SMALL, d_nn=D_NN, environments=33, seed=0)
+    assert "n_sparse=33" in " ".join(command)
+    assert f"cutoff={2.0 * D_NN:.6f}" in " ".join(command)
+
+
+def test_the_card_says_what_the_potential_is_and_no_leftovers_remain(campaign):
+    folder, train, card = campaign
+    assert card["training_structures"] == len(train) and card["family"] == "gap" and card["d_nn"] == D_NN
+    assert card["settings"] == SMALL.model_dump(mode="json") and len(card["training_hash"]) == 16
+    assert not [path.name for path in folder.iterdir() if "tmp" in path.name or "failed" in path.name]
+    assert read_structures(folder / "potential" / "train.extxyz")[1].info["config_type"] == "library"
+
+
+def test_a_failing_fit_says_why_and_keeps_its_log_but_no_potential(campaign):
+    folder, train, _ = campaign
+    write_structures(folder / "no_atom.extxyz", train[1:4])
+    with pytest.raises(FitError, match="0 free atoms"):
+        fit(folder, folder / "bad", train="no_atom.extxyz")
+    with pytest.raises(FitError, match="exit code .*input and log of the fit: .*broken.failed"):
+        fit(folder, folder / "broken", SMALL.model_copy(update={"n_max": -1}))
+    assert "gap_fit" in (folder / "broken.failed" / "gap_fit.log").read_text()
+    assert not (folder / "broken").exists() and not (folder / "bad").exists()
+    with pytest.raises(FileNotFoundError, match="no fitted potential"):
+        load_potential(folder / "broken")

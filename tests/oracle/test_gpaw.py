@@ -1,0 +1,98 @@
+"""GPAW labels against derivatives of their own energies, and against published values."""
+
+import numpy as np
+import pytest
+from ase.build import bulk
+
+from entromax.config.models import GpawSettings, LabelSettings
+from entromax.labels.engines import load_engine
+from entromax.labels.engines.base import UnconvergedError
+from entromax.labels.run import label_structures
+from entromax.labels.store import stores
+from entromax.structures import with_sid
+
+pytest.importorskip("gpaw")
+CHEAP = GpawSettings(ecut=200.0, kspacing=1.2, width=0.2)
+
+
+def distorted():
+    atoms = bulk("Al", "hcp", a=2.75, c=4.5)
+    atoms.rattle(0.12, seed=3)
+    atoms.info["kpts"] = [2, 2, 1]  # one mesh for all strains: the derivative is taken at fixed settings
+    return atoms
+
+
+def energy(atoms, tmp_path):
+    return load_engine(CHEAP).label(atoms, CHEAP, 0, tmp_path / "text").energy
+
+
+def test_energy_forces_and_stress_belong_together(tmp_path):
+    """The energy is the free energy: at this width dE0/dx misses the force by far more than the tolerance."""
+    atoms = distorted()
+    label = load_engine(CHEAP).label(atoms, CHEAP, 0, tmp_path / "text")
+    step = 0.01
+    ends = []
+    for sign in (1, -1):
+        moved = atoms.copy()
+        moved.positions[0, 0] += sign * step
+        ends.append(energy(moved, tmp_path))
+    assert -(ends[0] - ends[1]) / (2 * step) == pytest.approx(label.forces[0, 0], abs=0.01)
+    assert np.abs(label.forces).max() > 0.3
+    for index, (i, j) in {2: (2, 2), 5: (0, 1)}.items():
+        ends = []
+        for sign in (1, -1):
+            strain = np.eye(3)
+            strain[i, j] += sign * step / 2
+            strained = atoms.copy()
+            strained.set_cell(atoms.cell.array @ strain.T, scale_atoms=True)
+            ends.append(energy(strained, tmp_path))
+        derivative = (ends[0] - ends[1]) / step / atoms.get_volume()
+        assert derivative == pytest.approx(label.stress[index], abs=0.004), (index, label.stress)
+
+
+def test_careful_rungs_give_the_same_label_and_the_last_one_is_marked(tmp_path):
+    engine, atoms = load_engine(CHEAP), distorted()
+    default, damped, annealed, wide = (engine.label(atoms, CHEAP, rung, tmp_path / "text") for rung in range(4))
+    for careful in (damped, annealed):
+        assert careful.energy == pytest.approx(default.energy, abs=1e-3)
+        assert careful.forces == pytest.approx(default.forces, abs=5e-3)
+    assert abs(wide.energy - default.energy) > 0.05
+    assert [rung.changed_physics for rung in engine.rungs] == [False, False, False, True]
+    assert wide.info["width"] == pytest.approx(0.6) and annealed.info["width"] == 0.2
+
+
+def test_too_few_iterations_are_unconverged_never_a_label(tmp_path):
+    hasty = CHEAP.model_copy(update={"maxiter": 2})
+    with pytest.raises(UnconvergedError, match="maxiter = 2"):
+        load_engine(hasty).label(distorted(), hasty, 0, tmp_path / "text")
+    atoms = with_sid(distorted())
+    atoms.info |= {"element": "Al"}
+    limits = LabelSettings(max_attempts=2)
+    options = {"element": "Al", "d_nn": 2.86, "limits": limits, "store": tmp_path / "store"}
+    (record,) = label_structures([atoms], reference=hasty, **options)
+    assert record.state == "unconverged" and [attempt.name for attempt in record.attempts] == ["default", "damped"]
+    assert record.energy is None
+    assert "SCF" in (stores(tmp_path / "store")[0].failures / f"{record.sid}.txt").read_text()
+    (record,) = label_structures([atoms], reference=CHEAP, **options)
+    assert record.state == "converged", "maxiter is no physics: a failure met with another one is tried again"
+    assert [attempt.name for attempt in record.attempts] == ["default"]
+
+
+def test_free_atom_is_polarised_after_hund_and_gives_the_cohesive_energy(tmp_path):
+    from entromax.config.models import CrystalSettings, ElementSettings
+    from entromax.labels.reference import reference_structures
+
+    element = ElementSettings(
+        d_nn=2.86,
+        volume=[0.5, 1.5],
+        ground_state="fcc",
+        crystals={"fcc": CrystalSettings(volume=16.5)},
+        reference=CHEAP,
+    )
+    atom = reference_structures("Al", element, LabelSettings())[0]
+    label = load_engine(CHEAP).label(atom, CHEAP, 0, tmp_path / "text")
+    assert label.info["magnetic_moment"] == pytest.approx(1.0, abs=0.01)  # 3s2 3p1
+    assert label.info["kpts"] == [1, 1, 1]
+    fine = GpawSettings(ecut=200.0, kspacing=0.4, width=0.2)
+    crystal = load_engine(fine).label(bulk("Al", "fcc", a=4.04), fine, 0, tmp_path / "text")
+    assert label.energy - crystal.energy == pytest.approx(3.53, abs=0.08)  # MatPES, PBE
