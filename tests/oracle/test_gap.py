@@ -172,7 +172,7 @@ def test_a_failing_fit_says_why_and_keeps_its_log_but_no_potential(campaign):
     write_structures(folder / "no_atom.extxyz", train[1:4])
     with pytest.raises(FitError, match="0 free atoms"):
         fit(folder, folder / "bad", train="no_atom.extxyz")
-    with pytest.raises(FitError, match="exit code .*input and log of the fit: .*broken.failed"):
+    with pytest.raises(FitError, match=r"exit code .*input and log of the fit: .*broken\.failed"):
         fit(folder, folder / "broken", SMALL.model_copy(update={"n_max": -1}))
     assert "gap_fit" in (folder / "broken.failed" / "gap_fit.log").read_text()
     assert not (folder / "broken").exists() and not (folder / "bad").exists()

@@ -168,7 +168,7 @@ def _outliers(table: pd.DataFrame, settings: DatasetSettings) -> "pd.Series[str]
 def _split(table: pd.DataFrame, settings: DatasetSettings, seed: int) -> None:
     """Assign train, validation and test, by structure; depends on the sids and the seed, not on the order of files."""
     rows = table[table["role"] == ""].sort_values("sid").index.to_numpy()
-    shuffled = np.random.default_rng(seed).permutation(rows)
+    shuffled = rows[np.random.default_rng(seed).permutation(len(rows))]
     n_test, n_validation = (round(part * len(rows)) for part in (settings.test_fraction, settings.validation_fraction))
     table.loc[shuffled[:n_test], "role"] = "test"
     table.loc[shuffled[n_test : n_test + n_validation], "role"] = "validation"
