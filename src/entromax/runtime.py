@@ -15,6 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 import entromax
 
 PACKAGES = ("torch", "numpy", "ase", "gpaw", "quippy-ase", "snakemake", "pandas")
@@ -40,6 +42,12 @@ def write_json(path: str | Path, data: Any) -> None:
     """Write ``data`` as indented JSON, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(data, indent=2, sort_keys=False) + "\n")
+
+
+def write_yaml(path: str | Path, data: Any) -> None:
+    """Write plain ``data`` as YAML in the order of its keys, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
 
 
 @contextlib.contextmanager

@@ -11,8 +11,15 @@ from entromax.workflow import check_profile, require_engines
 try:
     config = load_campaign(
         config,
-        origin=str(next(iter(workflow.overwrite_configfiles or workflow.configfiles), "--config")),
-        element_dirs=[Path(workflow.basedir, "config/elements"), Path("config/elements")],
+        origin=str(
+            next(
+                iter(workflow.overwrite_configfiles or workflow.configfiles), "--config"
+            )
+        ),
+        element_dirs=[
+            Path(workflow.basedir, "config/elements"),
+            Path("config/elements"),
+        ],
     )
     require_engines(config["elements"])
 except ConfigError as error:
@@ -24,7 +31,9 @@ ELEMENTS = list(config["elements"])
 POTENTIALS = list(config["potentials"])
 ROUNDS = range(1, config["library"]["rounds"] + 1)
 BATCHES = range(1, config["library"]["batches"] + 1)
-SHARDS = range(1, -(-config["labels"]["structures"] // config["labels"]["shard_size"]) + 1)
+SHARDS = range(
+    1, -(-config["labels"]["structures"] // config["labels"]["shard_size"]) + 1
+)
 
 
 wildcard_constraints:

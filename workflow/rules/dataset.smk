@@ -4,8 +4,11 @@
 rule aggregate_dataset:
     input:
         labels=expand("<results>/{{element}}/labels/shard_{shard}.extxyz", shard=SHARDS),
-        ledgers=expand("<results>/{{element}}/labels/shard_{shard}.parquet", shard=SHARDS),
+        ledgers=expand(
+            "<results>/{{element}}/labels/shard_{shard}.parquet", shard=SHARDS
+        ),
         reference="<results>/{element}/labels/reference.extxyz",
+        reference_ledger="<results>/{element}/labels/reference.parquet",
     output:
         train="<results>/{element}/dataset/train.extxyz",
         validation="<results>/{element}/dataset/validation.extxyz",

@@ -5,7 +5,9 @@ rule scale_structures:
     input:
         library="<results>/library/library.extxyz",
     output:
-        shards=expand("<results>/{{element}}/structures/shard_{shard}.extxyz", shard=SHARDS),
+        shards=expand(
+            "<results>/{{element}}/structures/shard_{shard}.extxyz", shard=SHARDS
+        ),
     log:
         "<logs>/scale_structures/{element}.log",
     conda:

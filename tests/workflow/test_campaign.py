@@ -1,0 +1,105 @@
+"""A whole campaign, with EMT labels: every stage runs, joins, repeats and resumes."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from conftest import EMT, ROOT, snakemake
+
+from entromax.cli import main
+from entromax.config import load_campaign
+from entromax.structures.io import read_structures
+
+
+def test_every_label_is_accounted_for(emt_campaign: Path) -> None:
+    manifest = pd.read_parquet(emt_campaign / "results/Al/dataset/manifest.parquet")
+    labelled = [
+        atoms.info["sid"]
+        for shard in (emt_campaign / "results/Al/structures").glob("*.extxyz")
+        for atoms in read_structures(shard)
+    ]
+    library = manifest[manifest.role != "reference"]
+    assert sorted(library.sid) == sorted(labelled)
+    assert len(labelled) == 20
+
+
+def test_splits_do_not_overlap(emt_campaign: Path) -> None:
+    splits = [
+        {atoms.info["sid"] for atoms in read_structures(emt_campaign / f"results/Al/dataset/{name}.extxyz")}
+        for name in ("train", "validation", "test")
+    ]
+    assert all(splits)
+    assert sum(map(len, splits)) == len(set.union(*splits))
+
+
+def test_entropy_grows_with_every_round(emt_campaign: Path) -> None:
+    entropies = [json.loads((emt_campaign / f"results/library/round_{r}/summary.json").read_text()) for r in (1, 2)]
+    assert entropies[0]["H_before"] < entropies[0]["H_after"] < entropies[1]["H_after"]
+    assert entropies[0]["H_after"] == pytest.approx(entropies[1]["H_before"])
+
+
+def test_saved_configuration_repeats_the_campaign(emt_campaign: Path) -> None:
+    saved = yaml.safe_load((emt_campaign / "results/config.yaml").read_text())
+    given = yaml.safe_load(EMT.read_text())
+    assert saved == load_campaign(given, origin=str(EMT), element_dirs=[ROOT / "config/elements"])
+
+
+def test_reports_are_single_files_that_name_the_campaign(emt_campaign: Path) -> None:
+    for report in ("results/report.html", "results/Al/report.html"):
+        text = (emt_campaign / report).read_text()
+        assert "emt" in text
+        assert 'src="http' not in text
+        assert 10_000 < len(text) < 5_000_000
+
+
+def test_nothing_is_left_to_do(emt_campaign: Path) -> None:
+    run = snakemake(emt_campaign, "--profile", str(ROOT / "profiles/local"), "--configfile", str(EMT), "--dry-run")
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_same_seed_gives_the_same_library_to_the_bit(emt_campaign: Path, tmp_path: Path) -> None:
+    target = "results/library/library.extxyz"
+    run = snakemake(tmp_path, "--cores", "2", "--configfile", str(EMT), "--", target)
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / target).read_bytes() == (emt_campaign / target).read_bytes()
+
+
+def test_lost_outputs_are_made_again_from_the_label_store(emt_campaign: Path, tmp_path: Path) -> None:
+    """Snakemake deletes the outputs of a job that it interrupts; the labels must outlive that."""
+    shutil.copytree(emt_campaign, tmp_path, dirs_exist_ok=True)
+    labels = tmp_path / "results/Al/labels/shard_1.extxyz"
+    before = read_structures(labels)
+    lines = {path: path.read_bytes() for path in (tmp_path / "label_store").rglob("*.jsonl")}
+    labels.unlink()
+    run = snakemake(tmp_path, "--cores", "1", "--configfile", str(EMT), "--", str(labels.relative_to(tmp_path)))
+    assert run.returncode == 0, run.stderr
+    after = read_structures(labels)
+    assert [atoms.info["sid"] for atoms in after] == [atoms.info["sid"] for atoms in before]
+    np.testing.assert_array_equal(after[0].arrays["REF_forces"], before[0].arrays["REF_forces"])
+    assert {path: path.read_bytes() for path in (tmp_path / "label_store").rglob("*.jsonl")} == lines
+
+
+def test_status_tells_what_is_done(emt_campaign: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = str(emt_campaign / "label_store")
+    assert main(["--results", str(emt_campaign / "results"), "--store", store, "status"]) == 0
+    text = capsys.readouterr().out
+    for stage in ("entropy batches", "label shards", "potentials", "campaign report"):
+        row = next(line.split() for line in text.splitlines() if line.startswith(stage))
+        assert row[-1] == row[-2]
+    row = next(line.split() for line in text.splitlines() if line.startswith("Al "))
+    assert sum(map(int, row[1:6])) == 20 and row[6] == "0"
+
+
+def test_status_without_a_campaign_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--results", str(tmp_path), "status"]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_report_of_snakemake_is_made_offline(emt_campaign: Path) -> None:
+    run = snakemake(emt_campaign, "--configfile", str(EMT), "--report", "report.zip")
+    assert run.returncode == 0, run.stderr
+    assert (emt_campaign / "report.zip").stat().st_size > 100_000

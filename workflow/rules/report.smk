@@ -1,0 +1,156 @@
+"""Pictures, tables and reports for people."""
+
+
+rule save_config:
+    output:
+        config="<results>/config.yaml",
+        provenance="<results>/provenance.json",
+    log:
+        "<logs>/save_config.log",
+    localrule: True
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        config=config,
+    script:
+        "../../scripts/save_config.py"
+
+
+rule measure_diversity:
+    input:
+        state="<results>/library/round_0/state.npz",
+        random="<results>/library/random.extxyz",
+        library="<results>/library/library.extxyz",
+    output:
+        table="<results>/library/diversity.csv",
+    log:
+        "<logs>/measure_diversity.log",
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        library=lookup(dpath="library", within=config),
+        seed=SEED,
+    script:
+        "../../scripts/measure_diversity.py"
+
+
+rule plot_library:
+    input:
+        state="<results>/library/round_0/state.npz",
+        random="<results>/library/random.extxyz",
+        library="<results>/library/library.extxyz",
+        table="<results>/library/library.csv",
+        traces=expand(
+            "<results>/library/round_{round}/batch_{batch}.csv",
+            round=ROUNDS,
+            batch=BATCHES,
+        ),
+    output:
+        growth=report(
+            "<results>/library/figures/growth.png",
+            caption="../report/growth.rst",
+            category="library",
+            labels={"figure": "entropy by step and round"},
+        ),
+        prefix=report(
+            "<results>/library/figures/prefix.png",
+            caption="../report/prefix.rst",
+            category="library",
+            labels={"figure": "entropy of the first N structures"},
+        ),
+        coverage=report(
+            "<results>/library/figures/coverage.png",
+            caption="../report/coverage.rst",
+            category="library",
+            labels={"figure": "coverage of feature space"},
+        ),
+        gallery=report(
+            "<results>/library/figures/gallery.png",
+            caption="../report/gallery.rst",
+            category="library",
+            labels={"figure": "gallery of structures"},
+        ),
+        volume="<results>/library/figures/volume.png",
+        atoms="<results>/library/figures/atoms.png",
+        nearest="<results>/library/figures/nearest.png",
+    log:
+        "<logs>/plot_library.log",
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        library=lookup(dpath="library", within=config),
+        labelled=lookup(dpath="labels/structures", within=config),
+    script:
+        "../../scripts/plot_library.py"
+
+
+rule plot_labels:
+    input:
+        ledgers=expand(
+            "<results>/{{element}}/labels/shard_{shard}.parquet", shard=SHARDS
+        ),
+        reference="<results>/{element}/labels/reference.parquet",
+    output:
+        states=report(
+            "<results>/{element}/figures/states.png",
+            caption="../report/states.rst",
+            category="{element}",
+            subcategory="labels",
+            labels={"figure": "label states"},
+        ),
+        energy_volume=report(
+            "<results>/{element}/figures/energy_volume.png",
+            caption="../report/energy_volume.rst",
+            category="{element}",
+            subcategory="labels",
+            labels={"figure": "energies and volumes of the labels"},
+        ),
+        seconds="<results>/{element}/figures/seconds.png",
+    log:
+        "<logs>/plot_labels/{element}.log",
+    conda:
+        "../../envs/entromax.yaml"
+    script:
+        "../../scripts/plot_labels.py"
+
+
+rule report_element:
+    input:
+        "<results>/library/diversity.csv",
+        "<results>/library/figures/growth.png",
+        "<results>/{element}/figures/states.png",
+        "<results>/{element}/dataset/manifest.parquet",
+        expand(
+            "<results>/{{element}}/validation/{potential}/{what}.json",
+            potential=POTENTIALS,
+            what=["errors", "eos", "robustness"],
+        ),
+    output:
+        report="<results>/{element}/report.html",
+    log:
+        "<logs>/report_element/{element}.log",
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        library=subpath(input[0], parent=True),
+        folder=subpath(output[0], parent=True),
+        config=config,
+    script:
+        "../../scripts/report_element.py"
+
+
+rule report_campaign:
+    input:
+        expand("<results>/{element}/report.html", element=ELEMENTS),
+    output:
+        report="<results>/report.html",
+        figure="<results>/states.png",
+    log:
+        "<logs>/report_campaign.log",
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        results=subpath(output.report, parent=True),
+        config=config,
+    script:
+        "../../scripts/report_campaign.py"

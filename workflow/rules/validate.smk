@@ -1,0 +1,107 @@
+"""Validation: what a fitted potential is worth. Every picture has its table beside it, of the same name."""
+
+
+rule validate_errors:
+    input:
+        train="<results>/{element}/dataset/train.extxyz",
+        validation="<results>/{element}/dataset/validation.extxyz",
+        test="<results>/{element}/dataset/test.extxyz",
+        potential="<results>/{element}/potentials/{potential}",
+    output:
+        metrics="<results>/{element}/validation/{potential}/errors.json",
+        structures="<results>/{element}/validation/{potential}/errors_structures.csv",
+        bins="<results>/{element}/validation/{potential}/errors_bins.csv",
+        forces="<results>/{element}/validation/{potential}/errors_forces.parquet",
+        energy_parity=report(
+            "<results>/{element}/validation/{potential}/parity_energy.png",
+            caption="../report/parity_energy.rst",
+            category="{element}",
+            subcategory="{potential}",
+            labels={"figure": "energies, predicted against labelled"},
+        ),
+        force_parity=report(
+            "<results>/{element}/validation/{potential}/parity_force.png",
+            caption="../report/parity_force.rst",
+            category="{element}",
+            subcategory="{potential}",
+            labels={"figure": "forces, predicted against labelled"},
+        ),
+        binned=report(
+            "<results>/{element}/validation/{potential}/errors_energy.png",
+            caption="../report/errors_energy.rst",
+            category="{element}",
+            subcategory="{potential}",
+            labels={"figure": "errors by energy, volume and size"},
+        ),
+    log:
+        "<logs>/validate_errors/{element}/{potential}.log",
+    benchmark:
+        "<benchmarks>/validate_errors/{element}/{potential}.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        d_nn=lookup(dpath="elements/{element}/d_nn", within=config),
+    script:
+        "../../scripts/validate_errors.py"
+
+
+rule validate_eos:
+    input:
+        reference="<results>/{element}/labels/reference.extxyz",
+        potential="<results>/{element}/potentials/{potential}",
+    output:
+        metrics="<results>/{element}/validation/{potential}/eos.json",
+        parameters="<results>/{element}/validation/{potential}/eos_parameters.csv",
+        curves="<results>/{element}/validation/{potential}/eos_curves.csv",
+        crystals=report(
+            "<results>/{element}/validation/{potential}/eos_curves.png",
+            caption="../report/eos_curves.rst",
+            category="{element}",
+            subcategory="{potential}",
+            labels={"figure": "E(V) of the reference crystals"},
+        ),
+        ground_state=report(
+            "<results>/{element}/validation/{potential}/eos_ground_state.png",
+            caption="../report/eos_ground_state.rst",
+            category="{element}",
+            subcategory="{potential}",
+            labels={"figure": "E(V) of the ground state"},
+        ),
+    log:
+        "<logs>/validate_eos/{element}/{potential}.log",
+    benchmark:
+        "<benchmarks>/validate_eos/{element}/{potential}.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        ground_state=lookup(dpath="elements/{element}/ground_state", within=config),
+    script:
+        "../../scripts/validate_eos.py"
+
+
+rule validate_robustness:
+    input:
+        reference="<results>/{element}/labels/reference.extxyz",
+        potential="<results>/{element}/potentials/{potential}",
+    output:
+        metrics="<results>/{element}/validation/{potential}/robustness.json",
+        runs="<results>/{element}/validation/{potential}/robustness_runs.csv",
+        map=report(
+            "<results>/{element}/validation/{potential}/robustness_runs.png",
+            caption="../report/robustness.rst",
+            category="{element}",
+            subcategory="{potential}",
+            labels={"figure": "robustness of hot and compressed dynamics"},
+        ),
+    log:
+        "<logs>/validate_robustness/{element}/{potential}.log",
+    benchmark:
+        "<benchmarks>/validate_robustness/{element}/{potential}.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        ground_state=lookup(dpath="elements/{element}/ground_state", within=config),
+        robustness=lookup(dpath="validation/robustness", within=config),
+        seed=SEED,
+    script:
+        "../../scripts/validate_robustness.py"
