@@ -55,6 +55,9 @@ class EntropySettings(Settings):
 
     rows: Literal["atoms", "structures"] = Field("atoms", description="one row per atom, or the mean of each structure")
     eps: float = Field(1e-5, gt=0, le=1e-2, description="regularisation added to the covariance [1]")
+    strata: int = Field(
+        4, ge=1, le=16, description="ranges of v*, equally wide in ln v*, that each get an entropy of their own [1]"
+    )
 
 
 class CellSettings(Settings):
@@ -82,12 +85,31 @@ class CellSettings(Settings):
         return self
 
 
+class SeedSettings(Settings):
+    """What the structures of a batch grow from: relative shares of the kinds of seeds, and their disorder."""
+
+    random: float = Field(0.4, ge=0, description="share of random cells [1]")
+    symmetric: float = Field(0.4, ge=0, description="share of crystals of a random space group [1]")
+    crystal: float = Field(0.2, ge=0, description="share of common crystals, from fcc to A8 [1]")
+    disordered: float = Field(0.5, ge=0, le=1, description="part of the crystals that is strained and rattled [1]")
+    strain: float = Field(0.15, ge=0, le=0.5, description="largest standard deviation of the strain [1]")
+    rattle: float = Field(0.12, ge=0, le=0.5, description="largest standard deviation of displacements [d_nn]")
+    sizes: Literal["uniform", "log_uniform"] = Field("log_uniform", description="distribution of the numbers of atoms")
+
+    @model_validator(mode="after")
+    def _some_kind(self) -> "SeedSettings":
+        if self.random + self.symmetric + self.crystal == 0:
+            raise ValueError("random, symmetric and crystal are all 0: there is nothing to start from; raise one")
+        return self
+
+
 class OptimiserSettings(Settings):
     """Joint optimisation of one batch."""
 
     steps: int = Field(60, ge=1, le=10_000, description="optimiser steps per batch")
     relax_steps: int = Field(60, ge=1, le=10_000, description="steps of the pre-relaxation on the soft core alone")
-    max_pairs: int = Field(2_000_000, ge=10_000, description="neighbour pairs in memory at once; lower for a small GPU")
+    max_pairs: int = Field(500_000, ge=10_000, description="neighbour pairs in memory at once; lower for a small GPU")
+    push: float = Field(0.1, gt=0, le=1, description="entropic force at the start, the soft core giving up to 1 [1]")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda when there is one")
     precision: Literal["float64", "float32"] = Field("float64", description="floating point type of the features")
 
@@ -98,6 +120,7 @@ class LibrarySettings(Settings):
     features: FeatureSettings = FeatureSettings()
     entropy: EntropySettings = EntropySettings()
     cells: CellSettings = CellSettings()
+    seeds: SeedSettings = SeedSettings()
     optimiser: OptimiserSettings = OptimiserSettings()
     reference_structures: int = Field(256, ge=16, description="random relaxed structures that fix the normalisation")
     rounds: int = Field(8, ge=1, le=1000, description="rounds; each starts from the merged state of the one before")

@@ -75,7 +75,8 @@ def scale_structures(
     if not scaled:
         raise ValueError(
             f"{library}: none of its {len(structures)} structures has a volume per atom inside "
-            f"elements.{element}.volume = [{low}, {high}] d_nn^3; widen that range or library.cells.volume, or make a larger library"
+            f"elements.{element}.volume = [{low}, {high}] d_nn^3; widen that range or library.cells.volume, "
+            "or make a larger library"
         )
     if len(scaled) < n:
         logger.warning(

@@ -1,0 +1,1 @@
+"""Entropy of a dataset: functional and its state, batch optimiser, rounds, ordering, independent judges."""

@@ -1,0 +1,153 @@
+"""The order of the library: every prefix is meant to be a good dataset of its size (METHOD section 6)."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from entromax.entropy.rounds import Library, library_settings, load_state, round_volume, structure_blocks
+from entromax.entropy.selection import greedy
+from entromax.entropy.strata import DatasetState
+from entromax.features import build
+from entromax.runtime import atomic_path
+from entromax.structures.io import read_structures, write_structures
+
+logger = logging.getLogger("entromax.entropy")
+
+
+def order_library(
+    library: Library,
+    *,
+    shards: Sequence[str | Path],
+    state: str | Path,
+    seed: int,
+    structures: str | Path,
+    table: str | Path,
+) -> None:
+    """Write all accepted structures in the order in which they are to be labelled.
+
+    Columns of the table: ``rank`` (from 0), ``sid``, ``n_atoms``, ``volume`` (v*), ``round``, ``seed_kind``,
+    ``gain_nats`` (of H by the structure, after those before it), ``h_nats`` (of all up to it), ``h_random_nats`` (the
+    same for a random order).
+
+    Args:
+        library: section ``library`` of the configuration.
+        shards: files of accepted structures.
+        state: state whose normalisation is used; its data are not.
+        seed: seed of the campaign; used by the orders that draw at random.
+        structures: written, the ordered library; info gains ``rank``.
+        table: written, csv.
+
+    Raises:
+        ValueError: there are no structures, or the state belongs to other features.
+    """
+    settings = library_settings(library)
+    empty = load_state(state, settings).without_data()
+    read = [atoms for path in shards for atoms in read_structures(path)]
+    unique = list({atoms.info["sid"]: atoms for atoms in read}.values())
+    if not unique:
+        raise ValueError(f"no structure was accepted in {len(shards)} rounds: raise library.structures_per_batch")
+    blocks, strata = structure_blocks(unique, empty, build(settings.features))
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 0, 1]))
+    shuffled = rng.permutation(len(unique))
+    order = {
+        "d_optimal": lambda: d_optimal_order(blocks, strata, empty),
+        "leverage_energy": lambda: leverage_order(blocks, strata, "energy", rng),
+        "leverage_block": lambda: leverage_order(blocks, strata, "block", rng),
+        "random": lambda: shuffled,
+    }[settings.order]()
+    entropies = prefix_entropies(blocks, strata, empty, order)
+    ordered = [unique[k] for k in order]
+    for rank, atoms in enumerate(ordered):
+        atoms.info["rank"] = rank
+    write_structures(structures, ordered)
+    rows = pd.DataFrame(
+        {
+            "rank": np.arange(len(ordered)),
+            "sid": [atoms.info["sid"] for atoms in ordered],
+            "n_atoms": [len(atoms) for atoms in ordered],
+            "volume": [round_volume(atoms) for atoms in ordered],
+            "round": [atoms.info.get("round", 0) for atoms in ordered],
+            "seed_kind": [atoms.info.get("seed_kind", "") for atoms in ordered],
+            "gain_nats": np.diff(entropies, prepend=empty.h()),
+            "h_nats": entropies,
+            "h_random_nats": prefix_entropies(blocks, strata, empty, shuffled),
+        }
+    )
+    with atomic_path(table) as temporary:
+        rows.to_csv(temporary, index=False)
+    logger.info("%d structures ordered (%s), H %.3f nats", len(ordered), settings.order, entropies[-1])
+
+
+def d_optimal_order(blocks: Sequence[np.ndarray], strata: np.ndarray, empty: DatasetState) -> np.ndarray:
+    """Return all structures, greedily by gain in each stratum, the strata taking turns in proportion to their sizes.
+
+    Args:
+        blocks: normalised rows of each structure.
+        strata: stratum of each structure.
+        empty: state without data.
+    """
+    orders = []
+    for index, part in enumerate(empty.parts):
+        own = np.flatnonzero(strata == index)
+        orders.append(own[greedy([blocks[int(k)] for k in own], part, only_positive=False).order] if len(own) else own)
+    return interleave(orders)
+
+
+def interleave(orders: Sequence[np.ndarray]) -> np.ndarray:
+    """Return several orders as one in which every prefix holds each of them in proportion to its length."""
+    position = np.concatenate([(np.arange(len(order)) + 0.5) / max(len(order), 1) for order in orders])
+    return np.concatenate(orders)[np.argsort(position, kind="stable")].astype(int)
+
+
+def leverages(x: np.ndarray) -> np.ndarray:
+    """Return the diagonal of the hat matrix X (X^T X)^+ X^T of a design matrix X [R, D]; its sum is the rank of X."""
+    u, s, _ = np.linalg.svd(x, full_matrices=False)
+    rank = int((s > s.max(initial=0.0) * max(x.shape) * np.finfo(float).eps).sum())
+    return np.sum(u[:, :rank] ** 2, axis=1)
+
+
+def structure_leverages(blocks: Sequence[np.ndarray], kind: str) -> np.ndarray:
+    """Return the leverage score of each structure [BJHP26].
+
+    Args:
+        blocks: normalised rows of each structure.
+        kind: ``energy``: the leverage of its mean row among all mean rows; ``block``: the sum of the leverages of all
+        its rows
+            among all rows.
+    """
+    if kind == "energy":
+        return leverages(np.stack([block.mean(axis=0) for block in blocks]))
+    starts = np.cumsum([0] + [len(block) for block in blocks[:-1]])
+    return np.add.reduceat(leverages(np.concatenate(blocks)), starts)
+
+
+def leverage_order(blocks: Sequence[np.ndarray], strata: np.ndarray, kind: str, rng: np.random.Generator) -> np.ndarray:
+    """Return all structures, drawn without replacement with probabilities in proportion to their leverage [BJHP26].
+
+    Leverages are those inside each stratum. Sorting by u^(1/w), u uniform, is such a draw (Efraimidis & Spirakis 2006).
+    """
+    orders = []
+    for index in range(int(strata.max()) + 1):
+        own = np.flatnonzero(strata == index)
+        if len(own):
+            weights = structure_leverages([blocks[int(k)] for k in own], kind).clip(min=1e-300)
+            orders.append(own[np.argsort(np.log(rng.random(len(own))) / weights)[::-1]])
+    return interleave(orders)
+
+
+def prefix_entropies(
+    blocks: Sequence[np.ndarray], strata: np.ndarray, empty: DatasetState, order: np.ndarray
+) -> np.ndarray:
+    """Return H of the first 1, 2, ... structures of an order [nats]."""
+    current = [part.h() for part in empty.parts]
+    parts = list(empty.parts)
+    result = np.empty(len(order))
+    for rank, k in enumerate(order):
+        index = int(strata[k])
+        parts[index] = parts[index].add([blocks[int(k)]])
+        current[index] = parts[index].h()
+        result[rank] = np.mean(current)
+    return result

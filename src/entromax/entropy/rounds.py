@@ -1,0 +1,245 @@
+"""The three jobs of a library that grows in rounds: reference sample, batch, merge (METHOD section 5).
+
+All randomness comes from a seed sequence keyed by (seed, round, batch), all outputs are written atomically: a job that
+is run again gives the same files.
+"""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+
+from entromax.config.models import CellSettings, FeatureSettings, LibrarySettings
+from entromax.entropy.optimiser import maximise
+from entromax.entropy.seeding import relaxed_seeds
+from entromax.entropy.selection import greedy
+from entromax.entropy.state import EntropyState
+from entromax.entropy.strata import DatasetState, log_edges
+from entromax.features import Features, build, evaluate
+from entromax.runtime import atomic_path, config_hash, write_json
+from entromax.structures.constraints import is_allowed
+from entromax.structures.identity import with_sid
+from entromax.structures.io import read_structures, write_structures
+from entromax.structures.rescale import reduced_volume
+
+logger = logging.getLogger("entromax.entropy")
+
+Library = LibrarySettings | Mapping[str, Any]
+
+
+def library_settings(library: Library) -> LibrarySettings:
+    """Return validated settings, from settings or from the section ``library`` of a configuration."""
+    return library if isinstance(library, LibrarySettings) else LibrarySettings.model_validate(dict(library))
+
+
+def feature_hash(settings: FeatureSettings) -> str:
+    """Return 12 hex digits that identify the features."""
+    return config_hash(settings.model_dump())
+
+
+def structure_blocks(
+    structures: Sequence[Atoms], state: DatasetState, features: Features
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return the normalised rows and the stratum of each structure."""
+    if not structures:
+        return [], np.empty(0, dtype=int)
+    volumes = np.array([reduced_volume(atoms) for atoms in structures])
+    sizes = np.array([len(atoms) for atoms in structures])
+    return state.blocks(evaluate(structures, features), sizes, volumes), state.stratum(volumes)
+
+
+def reference_sample(library: Library, *, seed: int, structures: str | Path, state: str | Path) -> None:
+    """Draw random relaxed structures and write them and the empty state that they normalise.
+
+    They fix mean and scale of the features, once for all rounds, and are the random set that the library is compared
+    with.
+
+    Args:
+        library: section ``library`` of the configuration.
+        seed: seed of the campaign.
+        structures: written, the random structures.
+        state: written, the state before round 1.
+
+    Raises:
+        ValueError: the settings allow no structures, or features that do not vary.
+    """
+    settings = library_settings(library)
+    features = build(settings.features)
+    edges = log_edges(settings.cells.volume, settings.entropy.strata)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 0, 0]))
+    sample, parts = [], []
+    for cells, count in _per_stratum(settings.cells, edges, settings.reference_structures):
+        own = relaxed_seeds(count, cells, rng, settings.optimiser.relax_steps)
+        parts.append(
+            EntropyState.from_reference(
+                evaluate(own, features),
+                np.array([len(atoms) for atoms in own]),
+                settings.entropy.eps,
+                settings.entropy.rows,
+                feature_hash(settings.features),
+            )
+        )
+        sample += [with_sid(atoms) for atoms in own]
+    write_structures(structures, sample)
+    DatasetState(edges, tuple(parts)).save(state)
+    logger.info("normalised by %d random structures in %d strata of v*", len(sample), len(parts))
+
+
+def maximise_batch(
+    library: Library,
+    *,
+    state: str | Path,
+    seed: int,
+    round: int,
+    batch: int,
+    structures: str | Path,
+    trace: str | Path,
+) -> None:
+    """Grow one batch of candidates against the state of the round before.
+
+    Args:
+        library: section ``library`` of the configuration.
+        state: state that the round starts from.
+        seed: seed of the campaign.
+        round: number of the round, from 1.
+        batch: number of the batch in the round.
+        structures: written, the candidates; info: ``sid``, ``round``, ``batch``, ``index``, ``seed_kind``, ``v_star``.
+        trace: written, table of steps (csv).
+
+    Raises:
+        ValueError: the state belongs to other features, or the settings allow no structures.
+    """
+    settings = library_settings(library)
+    start = load_state(state, settings)
+    device = choose_device(settings.optimiser.device)
+    features = build(settings.features, getattr(torch, settings.optimiser.precision), device)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, round, batch]))
+    seeds = []
+    for cells, count in _per_stratum(settings.cells, start.edges, settings.structures_per_batch):
+        seeds += relaxed_seeds(count, cells, rng, settings.optimiser.relax_steps, settings.seeds)
+    logger.info("round %d batch %d: %d seeds, %d atoms", round, batch, len(seeds), sum(map(len, seeds)))
+    result = maximise(seeds, start, features, settings, device)
+    finished = []
+    for index, (atoms, grown_from) in enumerate(zip(result.structures, seeds, strict=True)):
+        stored = with_sid(atoms)
+        stored.info |= {"round": round, "batch": batch, "index": index, "seed_kind": grown_from.info["seed_kind"]}
+        stored.info["v_star"] = round_volume(stored)
+        if is_allowed(stored, settings.cells):  # again, on what is stored: rounding may have touched a bound
+            finished.append(stored)
+    write_structures(structures, finished)
+    with atomic_path(trace) as temporary:
+        result.trace.to_csv(temporary, index=False)
+    logger.info("%d candidates", len(finished))
+
+
+def merge_round(
+    library: Library,
+    *,
+    state: str | Path,
+    candidates: Sequence[str | Path],
+    structures: str | Path,
+    new_state: str | Path,
+    summary: str | Path,
+) -> None:
+    """Choose greedily among the candidates of a round, by gain in the entropy of the joint dataset.
+
+    Duplicates and structures that no longer raise H are dropped. The cost does not depend on the size of the dataset
+    so far.
+
+    Args:
+        library: section ``library`` of the configuration.
+        state: state that the round started from.
+        candidates: files of the batches.
+        structures: written, the accepted structures, best first in each stratum; info gains ``gain_nats``.
+        new_state: written, the state with them.
+        summary: written, numbers of the round (JSON).
+
+    Raises:
+        ValueError: the state belongs to other features, or no candidate raises H.
+    """
+    settings = library_settings(library)
+    start = load_state(state, settings)
+    read = [atoms for path in candidates for atoms in read_structures(path)]
+    unique = list({atoms.info["sid"]: atoms for atoms in reversed(read)}.values())[::-1]
+    blocks, strata = structure_blocks(unique, start, build(settings.features))
+    accepted, parts, counts = [], [], []
+    for index, part in enumerate(start.parts):
+        own = np.flatnonzero(strata == index)
+        selection = greedy([blocks[k] for k in own], part, only_positive=True)
+        for k, gain in zip(selection.order, selection.gains, strict=True):
+            atoms = unique[own[k]]
+            atoms.info["gain_nats"] = float(gain) / len(start.parts)
+            accepted.append(atoms)
+        parts.append(selection.state)
+        counts.append({"candidates": len(own), "accepted": len(selection.order), "h_nats": selection.state.h()})
+    end = DatasetState(start.edges, tuple(parts))
+    if not accepted:
+        logger.warning("no candidate of this round raises H: the library has stopped growing; fewer rounds would do")
+    write_structures(structures, accepted)
+    end.save(new_state)
+    write_json(
+        summary,
+        {
+            "candidates": len(read),
+            "duplicates": len(read) - len(unique),
+            "accepted": len(accepted),
+            "structures": end.structures,
+            "rows": end.n,
+            "h_before_nats": start.h(),
+            "h_nats": end.h(),
+            "edges": end.edges.tolist(),
+            "strata": counts,
+        },
+    )
+    logger.info("%d of %d accepted, H %.3f -> %.3f nats", len(accepted), len(read), start.h(), end.h())
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device; reductions on a GPU are made deterministic.
+
+    Raises:
+        ValueError: cuda is asked for and there is none.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("library.optimiser.device is cuda but torch finds no GPU: set it to auto or cpu")
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is reproducible only with this
+    torch.use_deterministic_algorithms(True)
+    return torch.device("cuda")
+
+
+def round_volume(atoms: Atoms) -> float:
+    """Return v* with 6 decimals, for tables."""
+    return float(np.round(reduced_volume(atoms), 6))
+
+
+def _per_stratum(cells: CellSettings, edges: np.ndarray, total: int) -> list[tuple[CellSettings, int]]:
+    """Return the bounds of each stratum and its share of ``total``; the first ones get what does not divide."""
+    count = len(edges) - 1
+    return [
+        (
+            cells.model_copy(update={"volume": [float(edges[k]), float(edges[k + 1])]}),
+            total // count + (k < total % count),
+        )
+        for k in range(count)
+    ]
+
+
+def load_state(path: str | Path, settings: LibrarySettings) -> DatasetState:
+    """Read a state and check that it was made with the features of the settings.
+
+    Raises:
+        ValueError: it was not.
+    """
+    state = DatasetState.load(path)
+    if state.feature_hash != feature_hash(settings.features):
+        raise ValueError(
+            f"{path}: made with other features than library.features; delete the folder of the library and start again"
+        )
+    return state

@@ -1,0 +1,109 @@
+"""Seeds without overlaps: random structures relaxed on the soft core, volume kept."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from ase import Atoms
+
+from entromax.config.models import CellSettings, SeedSettings
+from entromax.entropy.moves import Direction, Fire, displace, force_of
+from entromax.entropy.objective import Objective
+from entromax.features import Batch
+from entromax.structures.identity import quantise
+from entromax.structures.random_cells import random_cell, random_structures
+from entromax.structures.rescale import reduced_volume
+
+_ATTEMPTS = 50
+_RELAXED = 1e-8
+
+
+def relax_core(batch: Batch, cells: CellSettings, steps: int) -> tuple[Batch, torch.Tensor]:
+    """Relax positions and shape of the cells on the soft constraints, at constant volume.
+
+    Args:
+        batch: structures, float64 on the CPU.
+        cells: bounds.
+        steps: largest number of steps.
+
+    Returns:
+        The relaxed batch, and [S] true where a structure keeps all hard bounds.
+    """
+    objective = Objective(cells)
+    fire = Fire(Direction(batch.positions, batch.cells), batch.system)
+    third = torch.eye(3, dtype=batch.cells.dtype) / 3
+    for _ in range(steps):
+        evaluation = objective(batch)
+        if bool((evaluation.penalty < _RELAXED).all()):
+            break
+        force = force_of(evaluation.penalty_gradient, batch, -1.0)
+        trace = torch.einsum("saa->s", force.strain)[:, None, None]
+        batch = displace(batch, fire.step(Direction(force.positions, force.strain - trace * third)))
+    return batch, ~objective(batch).violations.any
+
+
+def relaxed_seeds(
+    n: int, cells: CellSettings, rng: np.random.Generator, steps: int, seeds: SeedSettings | None = None
+) -> list[Atoms]:
+    """Return ``n`` random structures that keep all hard bounds; those that cannot be relaxed are drawn anew.
+
+    Args:
+        n: number of structures.
+        cells: bounds.
+        rng: source of all randomness.
+        steps: steps of the relaxation.
+        seeds: mixture of kinds; random cells only when omitted.
+
+    Raises:
+        ValueError: after many attempts there are still too few.
+    """
+    found: list[Atoms] = []
+    for _ in range(_ATTEMPTS):
+        drawn = random_structures(n - len(found), cells, rng, seeds)
+        batch, allowed = relax_core(Batch.from_atoms(drawn), cells, steps)
+        for atoms, seed, good in zip(batch.to_atoms(), drawn, allowed.tolist(), strict=True):
+            if good:
+                relaxed = quantise(atoms)
+                relaxed.info["seed_kind"] = seed.info["seed_kind"]
+                found.append(relaxed)
+        if len(found) == n:
+            return found
+    raise ValueError(
+        f"only {len(found)} of {n} seeds could be freed of overlaps at v* in {cells.volume} with core_radius "
+        f"{cells.core_radius}: lower library.cells.core_radius, raise its volume or library.optimiser.relax_steps"
+    )
+
+
+def matching_random_set(
+    structures: Sequence[Atoms], cells: CellSettings, rng: np.random.Generator, steps: int
+) -> list[Atoms]:
+    """Return random cells with the numbers of atoms and volumes of a set, relaxed on the core only.
+
+    This is what the library has to be compared with: everything is equal but the arrangement of the atoms.
+
+    Args:
+        structures: the set, in reduced units.
+        cells: bounds.
+        rng: source of all randomness.
+        steps: steps of the relaxation.
+
+    Raises:
+        ValueError: some could not be freed of overlaps.
+    """
+    made: dict[int, Atoms] = {}
+    for _ in range(_ATTEMPTS):
+        missing = [k for k in range(len(structures)) if k not in made]
+        if not missing:
+            return [made[k] for k in range(len(structures))]
+        drawn = {}
+        for k in missing:
+            atoms = random_cell(len(structures[k]), reduced_volume(structures[k]), cells, rng)
+            if atoms is not None:
+                drawn[k] = atoms
+        if drawn:
+            batch, allowed = relax_core(Batch.from_atoms(list(drawn.values())), cells, steps)
+            relaxed = zip(drawn, batch.to_atoms(), allowed.tolist(), strict=True)
+            made |= {k: quantise(atoms) for k, atoms, good in relaxed if good}
+    raise ValueError(
+        f"{len(structures) - len(made)} of {len(structures)} random cells kept overlaps; raise relax_steps"
+    )
