@@ -273,6 +273,7 @@ class Thresholds(Settings):
     volume_error: Range = Field([1.0, 3.0], description="|V0 - V0(DFT)| / V0(DFT) [%]")
     bulk_modulus_error: Range = Field([10.0, 25.0], description="|B - B(DFT)| / B(DFT) [%]")
     failed_labels: Range = Field([5.0, 20.0], description="structures without a label [%]")
+    unphysical_runs: Range = Field([1.0, 35.0], description="robustness runs that turn unphysical [%]")
 
 
 class CampaignSettings(Settings):

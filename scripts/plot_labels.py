@@ -1,0 +1,7 @@
+"""Draw the labels of one element."""
+
+from entromax.report import plot_labels
+from entromax.runtime import job_log
+
+with job_log(snakemake.log[0]):
+    plot_labels(snakemake.input.ledgers, dict(snakemake.output.items()), element=snakemake.wildcards.element)

@@ -1,0 +1,13 @@
+"""Write the report of the campaign."""
+
+from entromax.config.models import CampaignSettings
+from entromax.report import report_campaign
+from entromax.runtime import job_log
+
+with job_log(snakemake.log[0]):
+    report_campaign(
+        CampaignSettings.model_validate(snakemake.config),
+        results=snakemake.params.results,
+        figure=snakemake.output.figure,
+        output=snakemake.output.report,
+    )

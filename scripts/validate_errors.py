@@ -1,0 +1,17 @@
+"""Compare a potential with labels that it has and has not seen."""
+
+from entromax.report import plot_errors
+from entromax.runtime import job_log
+from entromax.validation import validate_errors
+
+with job_log(snakemake.log[0]):
+    validate_errors(
+        {split: snakemake.input[split] for split in ("train", "validation", "test")},
+        snakemake.input.potential,
+        d_nn=snakemake.params.d_nn,
+        metrics=snakemake.output.metrics,
+        structures=snakemake.output.structures,
+        bins=snakemake.output.bins,
+        forces=snakemake.output.forces,
+    )
+    plot_errors(dict(snakemake.output.items()))

@@ -1,0 +1,18 @@
+"""Run hot and compressed dynamics with a potential and tell whether it stays physical."""
+
+from entromax.config.models import RobustnessSettings
+from entromax.report import plot_dynamics
+from entromax.runtime import job_log
+from entromax.validation import validate_robustness
+
+with job_log(snakemake.log[0]):
+    validate_robustness(
+        snakemake.input.reference,
+        snakemake.input.potential,
+        ground_state=snakemake.params.ground_state,
+        settings=RobustnessSettings.model_validate(snakemake.params.robustness),
+        seed=snakemake.params.seed,
+        runs=snakemake.output.runs,
+        metrics=snakemake.output.metrics,
+    )
+    plot_dynamics(dict(snakemake.output.items()))

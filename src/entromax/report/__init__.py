@@ -1,0 +1,15 @@
+"""Figures and reports of a campaign."""
+
+from entromax.report.campaign import report_campaign
+from entromax.report.element import report_element
+from entromax.report.figures import plot_dynamics, plot_eos, plot_errors, plot_labels, plot_library
+
+__all__ = [
+    "plot_dynamics",
+    "plot_eos",
+    "plot_errors",
+    "plot_labels",
+    "plot_library",
+    "report_campaign",
+    "report_element",
+]

@@ -1,0 +1,134 @@
+"""Figures of the labels: how they ended, what they cost, what they hold."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from entromax.report.style import (
+    BLUE,
+    COLOURS,
+    CRYSTAL_COLOURS,
+    CRYSTAL_MARKERS,
+    INK,
+    figure,
+    plain_ticks,
+    say_nothing_to_draw,
+)
+
+STATES = ("converged", "unconverged", "timeout", "crashed", "rejected")
+MAX_REASON = 60
+
+
+def shorten(reason: str, length: int = MAX_REASON) -> str:
+    """Return a reason on one line, cut at ``length`` characters."""
+    line = " ".join(reason.split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def state_table(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Return how many structures ended in each state and why (columns state, structures, reasons)."""
+    rows = []
+    for state in [*STATES, *sorted(set(ledger["state"]) - set(STATES))]:
+        part = ledger[ledger["state"] == state]
+        reasons = part["reason"].fillna("").astype(str).map(shorten)
+        counts = reasons[reasons != ""].value_counts().head(3)
+        text = "; ".join(f"{reason} ({count})" for reason, count in counts.items())
+        rows.append({"state": state, "structures": len(part), "reasons": "" if state == "converged" else text})
+    return pd.DataFrame(rows)
+
+
+def plot_states(ledgers: Mapping[str, pd.DataFrame], path: str | Path) -> None:
+    """Draw, for every element, the fraction of structures that ended in each state.
+
+    Args:
+        ledgers: ledger (columns state, reason) by element.
+        path: PNG.
+    """
+    tables = [state_table(ledger).assign(element=element) for element, ledger in ledgers.items()]
+    table = pd.concat(tables, ignore_index=True)
+    totals = table.groupby("element")["structures"].transform("sum").clip(lower=1)
+    table["fraction"] = table["structures"] / totals
+    elements = list(ledgers)
+    with figure(path, table, height=1.5 + 0.55 * len(elements)) as axes:
+        for k, element in enumerate(elements):
+            left = 0.0
+            for row in table[table["element"] == element].to_dict("records"):
+                if not row["structures"]:
+                    continue
+                width = row["fraction"]
+                axes.barh(k, width, left=left, height=0.62, color=COLOURS.get(row["state"], INK), ec="white", lw=1)
+                if width > 0.045:
+                    colour = "white" if row["state"] in ("converged", "crashed") else INK
+                    count = axes.text(left + width / 2, k, str(row["structures"]), ha="center", va="center")
+                    count.set(color=colour, fontsize=10.5, weight="bold")
+                left += width
+        used = [state for state in STATES if table.loc[table["state"] == state, "structures"].sum()]
+        for state in used:
+            axes.barh(0, 0, color=COLOURS[state], label=state)
+        axes.set_yticks(range(len(elements)), elements)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(len(elements) - 0.5, -0.5)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        axes.grid(visible=False)
+        axes.set_xlabel("structures")
+        axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, handlelength=1, columnspacing=1.2)
+
+
+def plot_seconds(ledger: pd.DataFrame, path: str | Path) -> None:
+    """Draw how long the structures took, by number of atoms when the ledger knows it.
+
+    Args:
+        ledger: columns seconds, state and, optionally, atoms.
+        path: PNG.
+    """
+    columns = [name for name in ("sid", "atoms", "state", "seconds") if name in ledger]
+    table = ledger.loc[ledger["seconds"] > 0, columns]
+    with figure(path, table, height=3.4) as axes:
+        if table.empty:
+            say_nothing_to_draw(axes, "no label took any time in this run")
+            return
+        if "atoms" in table:
+            jitter = np.random.default_rng(0).uniform(-0.18, 0.18, len(table))
+            for state in STATES:
+                chosen = (table["state"] == state).to_numpy()
+                x, y = table["atoms"].to_numpy()[chosen] + jitter[chosen], table["seconds"].to_numpy()[chosen]
+                if chosen.any():
+                    axes.scatter(x, y, s=18, lw=0, alpha=0.7, color=COLOURS[state], label=state)
+            axes.set_yscale("log")
+            axes.yaxis.set_major_formatter(plain_ticks)
+            axes.set(xlabel="atoms in the cell", ylabel="seconds per label")
+            axes.legend(loc="lower right", markerscale=1.5)
+        else:
+            edges = np.geomspace(table["seconds"].min(), table["seconds"].max() * 1.001, 25)
+            axes.hist(table["seconds"], bins=list(edges), color=BLUE, alpha=0.8)
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter(plain_ticks)
+            axes.set(xlabel="seconds per label", ylabel="structures")
+
+
+def plot_energy_volume(table: pd.DataFrame, path: str | Path) -> None:
+    """Draw the labels as energy against volume.
+
+    Args:
+        table: columns config_type, volume [Å^3/atom], energy [eV/atom above the lowest].
+        path: PNG.
+    """
+    with figure(path, table, height=4.0) as axes:
+        library = table[table["config_type"] == "library"]
+        size = 14 if len(library) < 1000 else 5
+        axes.scatter(
+            library["volume"], library["energy"], s=size, lw=0, alpha=0.6, color=BLUE, label=f"library ({len(library)})"
+        )
+        names = [str(name) for name in table["config_type"].unique() if name != "library"]
+        for k, name in enumerate(names):
+            part = table[table["config_type"] == name].sort_values("volume")
+            colour = CRYSTAL_COLOURS[(k + 1) % len(CRYSTAL_COLOURS)]
+            axes.plot(
+                part["volume"], part["energy"], CRYSTAL_MARKERS.get(name, "o"),
+                ls="-", lw=1, ms=5, mfc="white", mec=colour, color=colour, label=name,
+            )  # fmt: skip
+        axes.set_ylim(bottom=-0.03 * max(float(table["energy"].max()), 0.1) if len(table) else None)
+        axes.set(xlabel="volume [Å³/atom]", ylabel="energy above the lowest [eV/atom]")
+        axes.legend(loc="upper right")

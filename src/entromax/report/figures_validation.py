@@ -1,0 +1,185 @@
+"""Figures of what a potential was tested on: parity, errors by energy, E(V), robustness."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
+from entromax.report.style import (
+    COLOURS,
+    CRYSTAL_COLOURS,
+    CRYSTAL_MARKERS,
+    GREY,
+    INK,
+    figure,
+    plain_ticks,
+    say_nothing_to_draw,
+)
+
+MAX_POINTS = 6000
+"""Force components drawn; more would only blacken the figure."""
+SPLITS = ("train", "validation", "test")
+STATE_COLOURS = {"physical": "#A6DBC8", "failed": "#F2B391", "skipped": "#E3E7EB"}
+STATE_MARKS = {"physical": "✓", "failed": "✗", "skipped": "–"}
+
+
+def _parity(axes: Axes, table: pd.DataFrame, unit: str) -> None:
+    finite = table[np.isfinite(table["reference"]) & np.isfinite(table["potential"])]
+    low, high = float(finite["reference"].min()), float(finite["reference"].max())
+    margin = 0.05 * (high - low) or 1.0
+    limits = (low - margin, high + margin)
+    axes.plot(limits, limits, color=INK, lw=1, zorder=1)
+    size = 14 if len(finite) < 1000 else 6
+    for split in SPLITS:
+        part = finite[finite["split"] == split]
+        if len(part):
+            outside = ((part["potential"] < limits[0]) | (part["potential"] > limits[1])).sum()
+            label = f"{split} ({len(part)}" + (f", {outside} outside)" if outside else ")")
+            shown = part["potential"].clip(*limits)
+            axes.scatter(
+                part["reference"], shown, s=size, lw=0, alpha=0.65, color=COLOURS[split], label=label, zorder=2
+            )
+    axes.set(xlim=limits, ylim=limits, xlabel=f"reference [{unit}]", ylabel=f"potential [{unit}]")
+    axes.legend(loc="upper left", markerscale=2, handletextpad=0.2, borderpad=0)
+
+
+def plot_energy_parity(structures: pd.DataFrame, path: str | Path) -> None:
+    """Draw potential against reference energies above the lowest structure [eV/atom], from the table of ``predict``.
+
+    Predictions outside the range of the labels are drawn on its border and counted in the legend.
+    """
+    zero = structures["energy_reference"].min()
+    table = pd.DataFrame(
+        {
+            "split": structures["split"],
+            "sid": structures["sid"],
+            "reference": structures["energy_reference"] - zero,
+            "potential": structures["energy_potential"] - zero,
+        }
+    )
+    with figure(path, table, height=4.6) as axes:
+        _parity(axes, table, "eV/atom")
+
+
+def plot_force_parity(forces: pd.DataFrame, path: str | Path) -> None:
+    """Draw potential against reference force components [eV/Å]; at most ``MAX_POINTS`` of them, evenly thinned."""
+    stride = -(-len(forces) // MAX_POINTS)
+    table = forces.iloc[::stride]
+    with figure(path, table, height=4.6) as axes:
+        _parity(axes, table, "eV/Å")
+
+
+def plot_binned_errors(bins: pd.DataFrame, path: str | Path) -> None:
+    """Draw the energy RMSE of training and test structures by their energy above the lowest."""
+    name = "energy above lowest [eV/atom]"
+    table = bins[(bins["by"] == name) & bins["split"].isin(("train", "test"))]
+    table = table[["split", "bin", "low", "structures", "energy_rmse", "force_rmse"]]
+    labels = table.sort_values("low").drop_duplicates("bin")["bin"].tolist()
+    with figure(path, table) as axes:
+        for k, split in enumerate(("train", "test")):
+            part = table[table["split"] == split].set_index("bin").reindex(labels)
+            x = np.arange(len(labels)) + (k - 0.5) * 0.38
+            bars = axes.bar(x, part["energy_rmse"], width=0.36, color=COLOURS[split], label=split)
+            counts = ["" if np.isnan(n) else f"{n:.0f}" for n in part["structures"]]
+            axes.bar_label(bars, labels=counts, fontsize=9.5, padding=2, color="#4A5560")
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(plain_ticks)
+        axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "235" else "")
+        axes.margins(y=0.15)
+        axes.set_xticks(range(len(labels)), labels)
+        axes.grid(axis="x", visible=False)
+        axes.set(xlabel=name, ylabel="energy RMSE [meV/atom]")
+        axes.legend(title="number on a bar: structures", loc="upper left", ncols=2, alignment="left")
+
+
+def _draw_crystal(axes: Axes, curves: pd.DataFrame, name: str, colour: str) -> None:
+    """Draw one crystal: reference as markers, potential as a line, its wide scan as a thin one."""
+    of = curves[curves["crystal"] == name]
+    reference, own, wide = (
+        of[(of["source"] == source) & (of["kind"] == kind)].sort_values("volume")
+        for source, kind in (("reference", "points"), ("potential", "points"), ("potential", "wide"))
+    )
+    axes.plot(wide["volume"], wide["energy"], color=colour, lw=0.9, alpha=0.6, zorder=1)
+    axes.plot(own["volume"], own["energy"], color=colour, lw=2.2, zorder=2)
+    marker = CRYSTAL_MARKERS.get(name, "o")
+    axes.plot(
+        reference["volume"], reference["energy"], marker, ms=6.5, mfc="white", mec=colour, mew=1.6, label=name, zorder=4
+    )  # fmt: skip
+
+
+def plot_ground_state(curves: pd.DataFrame, path: str | Path, *, ground_state: str) -> None:
+    """Draw E(V) of the ground state near its minimum, with published curves, energies in meV/atom."""
+    table = curves[curves["crystal"] == ground_state].assign(energy=1000 * curves["energy"])
+    points = table[table["kind"] == "points"]
+    with figure(path, table, height=4.2) as axes:
+        if points.empty:
+            say_nothing_to_draw(axes, f"{ground_state} was not labelled")
+            return
+        for source, style in (("wien2k", (0, (5, 2))), ("experiment", (0, (1, 1.5)))):
+            part = table[table["source"] == source]
+            if len(part):
+                label = "WIEN2k PBE" if source == "wien2k" else source
+                axes.plot(
+                    part["volume"], part["energy"], color=COLOURS[source], ls=style, lw=1.8, label=label, zorder=3
+                )
+        _draw_crystal(axes, table.assign(crystal="reference"), "reference", COLOURS["reference"])
+        lines = axes.get_lines()[-3:-1]
+        for line in lines:
+            line.set_color(COLOURS["potential"])
+        lines[-1].set_label("potential")
+        reference = points[points["source"] == "reference"]
+        width = reference["volume"].max() - reference["volume"].min()
+        high = max(points["energy"].max(), 10.0)
+        axes.set_xlim(reference["volume"].min() - 0.15 * width, reference["volume"].max() + 0.15 * width)
+        axes.set_ylim(min(points["energy"].min(), 0) - 0.08 * high, 1.4 * high)
+        axes.set(xlabel="volume [Å³/atom]", ylabel="energy above the minimum [meV/atom]")
+        axes.legend(loc="upper center", ncols=2)
+
+
+def plot_eos(curves: pd.DataFrame, path: str | Path) -> None:
+    """Draw E(V) of every labelled crystal: reference as markers, potential as lines, its wide scan as thin lines."""
+    points = curves[curves["kind"] == "points"]
+    with figure(path, None, height=4.2) as axes:
+        if points.empty:
+            say_nothing_to_draw(axes, "no labelled crystals")
+            return
+        for k, name in enumerate(points["crystal"].unique()):
+            _draw_crystal(axes, curves, str(name), CRYSTAL_COLOURS[k % len(CRYSTAL_COLOURS)])
+        low, high = points["energy"].min(), points.loc[points["source"] == "reference", "energy"].max()
+        pad = 0.12 * max(high - low, 0.02)
+        width = points["volume"].max() - points["volume"].min()
+        axes.set_xlim(points["volume"].min() - 0.15 * width, points["volume"].max() + 0.15 * width)
+        axes.set_ylim(low - pad, high + 3 * pad)
+        axes.set(xlabel="volume [Å³/atom]", ylabel="energy above ground state [eV/atom]")
+        axes.legend(ncols=3, loc="upper center", columnspacing=1.2, handlelength=1.6)
+
+
+def plot_robustness(runs: pd.DataFrame, path: str | Path) -> None:
+    """Draw a map of the runs: temperature against compression, what happened, and how long the run survived."""
+    temperatures = sorted(runs["temperature"].unique())
+    compressions = sorted(runs["compression"].unique(), reverse=True)
+    with figure(path, None, height=1.5 + 0.85 * len(compressions)) as axes:
+        for row in runs.to_dict("records"):
+            x, y = temperatures.index(row["temperature"]), compressions.index(row["compression"])
+            state = str(row["state"])
+            axes.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, color=STATE_COLOURS[state], lw=0))
+            text = f"{STATE_MARKS[state]} {state}"
+            detail = "" if state == "skipped" else f"\n{_duration(row['time'])}, min {row['closest']:.2f} Å"
+            if state == "failed":
+                detail = f"\nafter {_duration(row['time'])}"
+            axes.text(x, y, text + detail, ha="center", va="center", fontsize=10, linespacing=1.5)
+        axes.set_xlim(-0.5, len(temperatures) - 0.5)
+        axes.set_ylim(len(compressions) - 0.5, -0.5)
+        axes.set_xticks(range(len(temperatures)), [f"{t:g} K" for t in temperatures])
+        axes.set_yticks(range(len(compressions)), [f"{c:g}" for c in compressions])
+        axes.set(xlabel="temperature", ylabel="volume / equilibrium")
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        axes.spines["bottom"].set_color(GREY)
+
+
+def _duration(femtoseconds: float) -> str:
+    return f"{femtoseconds / 1000:.2g} ps" if femtoseconds >= 1000 else f"{femtoseconds:.0f} fs"

@@ -1,0 +1,105 @@
+"""Published numbers that the potentials and their DFT are held against, each with its source."""
+
+from dataclasses import dataclass
+
+from ase.collections import dcdft
+
+DELTA_PROJECT = "Lejaeghere et al., Science 351, aad3000 (2016), WIEN2k, PBE (ase.collections.dcdft)"
+DELTA_EXPERIMENT = (
+    "experiment, corrected to 0 K and for zero-point effects, as collected by Lejaeghere et al., "
+    "Crit. Rev. Solid State Mater. Sci. 39, 1 (2014) (ase.collections.dcdft)"
+)
+ACWF = "Bosoni et al., Nat. Rev. Phys. 6, 45 (2024), all-electron WIEN2k, PBE"
+VASP_ELASTIC = "VASP, PBE"
+EXPERIMENT = "experiment"
+MATPES = "Kaplan et al., MatPES, arXiv 2503.04070 (2025), VASP, PBE"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A published number with its unit and source."""
+
+    value: float
+    unit: str
+    source: str
+
+
+@dataclass(frozen=True)
+class EquationOfState:
+    """Birch-Murnaghan parameters: V0 [Å^3/atom], B [GPa], B' [1]."""
+
+    volume: float
+    bulk_modulus: float
+    derivative: float
+    source: str
+
+
+_DELTA_CRYSTALS = {
+    "hcp": "He Be Mg Sc Ti Co Zn Y Zr Tc Ru Cd Lu Hf Re Os Tl",
+    "fcc": "Ne Al Ar Ca Ni Cu Kr Sr Rh Pd Ag Xe Ir Pt Au Pb Rn",
+    "bcc": "K V Cr Fe Rb Nb Mo Cs Ba Ta W",
+    "diamond": "Si Ge Sn",
+    "sc": "Po",
+    "graphite": "C",
+    "A7": "As Sb Bi",
+    "A8": "Se Te",
+}
+_DELTA_CRYSTAL = {symbol: crystal for crystal, symbols in _DELTA_CRYSTALS.items() for symbol in symbols.split()}
+
+_PHASES = ("fcc", "bcc", "sc", "diamond")
+_PHASE_ENERGIES = {  # meV/atom above the lowest of the four
+    "Al": (0, 96, 371, 744),
+    "W": (479, 0, 1438, 2644),
+    "Be": (0, 19, 922, 1554),
+    "Re": (0, 245, 1325, 1549),
+    "Os": (0, 747, 1397, 1166),
+    "C": (4435, 4225, 2625, 0),
+    "Sb": (271, 185, 0, 258),
+    "Te": (370, 265, 0, 374),
+}
+_ELASTIC = {  # GPa
+    "Al": ({"C11": 116, "C12": 65, "C44": 31}, EXPERIMENT),
+    "W": ({"C11": 519, "C12": 225, "C44": 140}, VASP_ELASTIC),
+    "Be": ({"C11": 342, "C12": 5, "C13": 5, "C33": 386, "C44": 166}, VASP_ELASTIC),
+    "Re": ({"C11": 651, "C12": 280, "C13": 229, "C33": 699, "C44": 167}, VASP_ELASTIC),
+    "Os": ({"C11": 780, "C12": 234, "C13": 239, "C33": 864, "C44": 265}, VASP_ELASTIC),
+}
+_COHESIVE = {"Al": 3.53, "W": 8.39, "Be": 3.72, "Re": 7.76, "Os": 8.34, "C": 7.97, "Sb": 2.71, "Te": 2.48}
+
+
+def equations_of_state(symbol: str, crystal: str) -> dict[str, EquationOfState]:
+    """Return the published equations of state of an element in a crystal structure, by ``wien2k`` and ``experiment``.
+
+    The Delta project holds one crystal per element, its ground state (without magnetic or other superstructures).
+    For any other crystal, and for elements it does not hold, the result is empty.
+    """
+    if _DELTA_CRYSTAL.get(symbol) != crystal:
+        return {}
+    data = dcdft.data[symbol]
+    found = {
+        "wien2k": EquationOfState(data["wien2k_volume"], data["wien2k_B"], data["wien2k_Bp"], DELTA_PROJECT),
+    }
+    experiment = [data.get(key) for key in ("exp_volume", "exp_B", "exp_Bp")]
+    if all(value is not None for value in experiment):
+        volume, bulk, derivative = experiment
+        found["experiment"] = EquationOfState(volume, bulk, derivative, DELTA_EXPERIMENT)
+    return found
+
+
+def phase_energies(symbol: str) -> dict[str, Number]:
+    """Return energies of fcc, bcc, sc and diamond above the lowest of these four [meV/atom]; empty when unknown."""
+    energies = _PHASE_ENERGIES.get(symbol, ())
+    return {name: Number(float(value), "meV/atom", ACWF) for name, value in zip(_PHASES, energies, strict=False)}
+
+
+def elastic_constants(symbol: str) -> dict[str, Number]:
+    """Return the elastic constants of the ground state [GPa]; empty when unknown."""
+    if symbol not in _ELASTIC:
+        return {}
+    constants, source = _ELASTIC[symbol]
+    return {name: Number(float(value), "GPa", source) for name, value in constants.items()}
+
+
+def cohesive_energy(symbol: str) -> Number | None:
+    """Return the cohesive energy of the ground state [eV/atom], positive when bound; None when unknown."""
+    return Number(_COHESIVE[symbol], "eV/atom", MATPES) if symbol in _COHESIVE else None
