@@ -92,17 +92,18 @@ class _Evaluate(torch.autograd.Function):
     def forward(
         ctx: Any, vectors: Tensor, centre: Tensor, n_atoms: int, moments: PairMoments, correlation: TripleCorrelation
     ) -> Tensor:
-        x = moments.forward(vectors, centre, n_atoms)
-        ctx.save_for_backward(vectors, centre, x)
-        ctx.parts = (moments, correlation)
+        layout = moments.arrange(vectors, centre, n_atoms)
+        x = moments.forward(vectors, layout, n_atoms)
+        ctx.save_for_backward(vectors, x)
+        ctx.parts = (moments, correlation, layout)
         return correlation.forward(x)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
-        vectors, centre, x = ctx.saved_tensors
-        moments, correlation = ctx.parts
-        return moments.backward(vectors, centre, correlation.backward(x, grad)), None, None, None, None
+        vectors, x = ctx.saved_tensors
+        moments, correlation, layout = ctx.parts
+        return moments.backward(vectors, layout, correlation.backward(x, grad)), None, None, None, None
 
 
 def bispectrum_triples(twojmax: int) -> np.ndarray:

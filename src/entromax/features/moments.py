@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import pi
 
@@ -11,17 +10,49 @@ import torch
 from torch import Tensor
 
 from entromax.features.hypersphere import harmonics, moment_basis
+from entromax.features.workspace import Workspace
 
 _CHUNK = 4096
 """Pairs (with padding) handled at once: their factors, about 100 numbers each, should stay in the cache of a core."""
 
 
 @dataclass(frozen=True)
-class _Chunk:
-    """Atoms with about equally many neighbours: indices [n] of the atoms, [n, m] of their pairs, padded with P."""
+class Layout:
+    """Pairs within the cutoff in the order of computation: chunks of atoms with about equally many neighbours, padded.
 
-    atoms: Tensor
-    pairs: Tensor
+    Attributes:
+        slots: [M] index of the pair in every slot; P where there is none.
+        chunks: (first slot, atoms [n], slots per atom m) of every chunk; it owns the n m slots from the first.
+    """
+
+    slots: Tensor
+    chunks: list[tuple[int, Tensor, int]]
+
+
+def arrange(vectors: Tensor, centre: Tensor, n_atoms: int, cutoff: float) -> Layout:
+    """Lay out the pairs [P, 3] with centres [P] that are shorter than the cutoff."""
+    inside = torch.nonzero(torch.einsum("pa,pa->p", vectors, vectors) < cutoff**2).flatten()
+    owner = centre[inside]
+    if bool((owner[1:] < owner[:-1]).any()):
+        order = torch.argsort(owner, stable=True)
+        inside, owner = inside[order], owner[order]
+    counts = torch.bincount(owner, minlength=n_atoms)
+    starts = torch.cumsum(counts, 0) - counts
+    atoms = torch.argsort(counts, descending=True)
+    sorted_counts = counts[atoms].tolist()
+    inside = torch.nn.functional.pad(inside, (0, 1), value=len(vectors))
+    slots, chunks, first, position = [inside[:0]], [], 0, 0
+    busy = n_atoms - sorted_counts.count(0)
+    while position < busy:
+        width = sorted_counts[position]
+        chosen = atoms[position : min(busy, position + max(1, _CHUNK // width))]
+        column = torch.arange(width, device=centre.device)
+        pairs = torch.where(column < counts[chosen][:, None], starts[chosen][:, None] + column, len(owner))
+        slots.append(inside[pairs.flatten()])
+        chunks.append((first, chosen, width))
+        first += pairs.numel()
+        position += len(chosen)
+    return Layout(torch.cat(slots), chunks)
 
 
 class PairMoments:
@@ -41,44 +72,50 @@ class PairMoments:
         own = harmonics(self.basis, np.ones(1, dtype=complex), np.zeros(1, dtype=complex))
         self._own = torch.tensor(own[:, 0], dtype=dtype, device=device)
         self._orders = torch.arange(2, twojmax + 1, dtype=dtype, device=device)[:, None, None]
+        # A pair that is not there sits at the cutoff, where its weight vanishes.
+        self._nobody = torch.tensor([[0.0, 0.0, cutoff]], dtype=dtype, device=device)
 
-    def forward(self, vectors: Tensor, centre: Tensor, n_atoms: int) -> Tensor:
-        """Coefficients [n_atoms, D] from vectors [P, 3] and their central atoms [P]."""
-        vectors, centre, _ = self._within(vectors, centre)
-        table = self._map(vectors)[0]
+    def arrange(self, vectors: Tensor, centre: Tensor, n_atoms: int) -> Layout:
+        """Lay out pairs for the two other methods."""
+        return arrange(vectors, centre, n_atoms, self._cutoff)
+
+    def forward(self, vectors: Tensor, layout: Layout, n_atoms: int) -> Tensor:
+        """Coefficients [n_atoms, D] from vectors [P, 3]."""
+        table, _ = self._map(vectors, layout)
         products = vectors.new_zeros(n_atoms, len(self._products))
-        for chunk in _chunks(centre, n_atoms):
-            _, _, left, weighted, _ = self._factors(table[:, chunk.pairs])
-            moments = torch.bmm(left.transpose(0, 1), weighted.permute(1, 2, 0))
-            products[chunk.atoms] = moments.flatten(1)[:, self._products]
+        scratch = Workspace(vectors)
+        for first, atoms, width in layout.chunks:
+            factors = self._factors(_chunk(table, first, len(atoms), width), scratch)
+            moments = scratch.take("moments", len(atoms), factors.left.shape[0], self.basis.right_size)
+            torch.bmm(factors.left.transpose(0, 1), factors.weighted.permute(1, 2, 0), out=moments)
+            products[atoms] = moments.flatten(1).index_select(1, self._products)
         return torch.addmm(self._own, products, self._transform.T)
 
-    def backward(self, vectors: Tensor, centre: Tensor, grad: Tensor) -> Tensor:
+    def backward(self, vectors: Tensor, layout: Layout, grad: Tensor) -> Tensor:
         """Gradient [P, 3] in the vectors for the gradient [N, D] in the coefficients."""
-        result = torch.zeros_like(vectors)
-        inside, centre, kept = self._within(vectors, centre)
-        table, frame = self._map(inside)
+        table, frame = self._map(vectors, layout)
         n_left = sum(self.basis.left_sizes)
         grad_products = grad @ self._transform
-        grad_table = torch.empty_like(table[:5])
-        for chunk in _chunks(centre, grad.shape[0]):
-            n = len(chunk.atoms)
-            grad_moments = grad.new_zeros(n, n_left * self.basis.right_size)
-            grad_moments[:, self._products] = grad_products[chunk.atoms]
-            grad_chunk = self._factors_backward(
-                table[:, chunk.pairs], grad_moments.view(n, n_left, self.basis.right_size)
+        grad_table = torch.empty_like(table)
+        most = max((len(atoms) for _, atoms, _ in layout.chunks), default=0)
+        grad_moments = grad.new_zeros(most, n_left * self.basis.right_size)
+        scratch = Workspace(vectors)
+        for first, atoms, width in layout.chunks:
+            n = len(atoms)
+            grad_moments[:n, self._products] = grad_products[atoms]
+            self._chunk_backward(
+                _chunk(table, first, n, width),
+                grad_moments[:n].view(n, n_left, self.basis.right_size),
+                _chunk(grad_table, first, n, width),
+                scratch,
             )
-            real = chunk.pairs < centre.shape[0]
-            grad_table[:, chunk.pairs[real]] = grad_chunk[:, real]
-        result[kept] = _map_backward(grad_table[:, :-1], frame)
-        return result
+        result = vectors.new_zeros(len(vectors) + 1, 3)
+        result[layout.slots] = _map_backward(grad_table, frame)
+        return result[:-1]
 
-    def _within(self, vectors: Tensor, centre: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        kept = torch.nonzero(torch.einsum("pa,pa->p", vectors, vectors) < self._cutoff**2).flatten()
-        return vectors[kept], centre[kept], kept
-
-    def _map(self, vectors: Tensor) -> tuple[Tensor, _Frame]:
-        """Rows Re a, Im a, Re b, Im b, f_c [5, P + 1], last column zero (padding); and what the way back needs."""
+    def _map(self, vectors: Tensor, layout: Layout) -> tuple[Tensor, _Frame]:
+        """Rows Re a, Im a, Re b, Im b, f_c [5, M] of all slots, and what the way back needs."""
+        vectors = torch.cat([vectors, self._nobody]).index_select(0, layout.slots)
         distance = torch.linalg.vector_norm(vectors, dim=1)
         unit = vectors.T / distance.clamp_min(torch.finfo(vectors.dtype).tiny)
         rate = self._rfac0 * pi / self._cutoff
@@ -86,52 +123,80 @@ class PairMoments:
         x, y, z = sine * unit
         weight = 0.5 * (torch.cos(pi / self._cutoff * distance) + 1)
         slope = -0.5 * pi / self._cutoff * torch.sin(pi / self._cutoff * distance)
-        table = torch.nn.functional.pad(torch.stack([cosine, -z, y, -x, weight]), (0, 1))
-        return table, _Frame(unit, distance, cosine, sine, slope, rate)
+        return torch.stack([cosine, -z, y, -x, weight]), _Frame(unit, distance, cosine, sine, slope, rate)
 
-    def _factors(self, table: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, list[Tensor]]:
-        """Powers of a and b, left factors, weighted right factors, T_n(t); all [rows, n, m]."""
-        a = _powers(table[0], table[1], self._twojmax)
-        b = _powers(table[2], table[3], self._twojmax)
+    def _factors(self, table: Tensor, scratch: Workspace) -> _Factors:
+        """Factors of the moments for one chunk of the table [5, n, m]."""
+        shape = table.shape[1:]
+        a = _powers(table[0], table[1], scratch.take("a", self.basis.right_size, *shape))
+        b = _powers(table[2], table[3], scratch.take("b", self.basis.right_size, *shape))
         t = table[0] ** 2 + table[1] ** 2 - table[2] ** 2 - table[3] ** 2
         chebyshev = _chebyshev(t, len(self.basis.left_sizes))
-        left = torch.cat([a[:size] * chebyshev[n] for n, size in enumerate(self.basis.left_sizes)])
-        return a, b, left, b * table[4], chebyshev
-
-    def _factors_backward(self, table: Tensor, grad_moments: Tensor) -> Tensor:
-        """Gradient [5, n, m] in the rows of `_map` for the gradient [n, left, right] in the moments."""
-        a, b, left, weighted, chebyshev = self._factors(table)
-        grad_left = torch.bmm(grad_moments, weighted.transpose(0, 1)).transpose(0, 1).contiguous()
-        grad_right = torch.bmm(grad_moments.mT, left.transpose(0, 1)).transpose(0, 1).contiguous()
-        grad_weight = (grad_right * b).sum(0)
-        grad_b = grad_right * table[4]
-        grad_a = grad_left[: a.shape[0]].clone()
-        grad_t = torch.zeros_like(table[0])
-        start = a.shape[0]
-        slopes = _chebyshev_slopes(chebyshev)
-        for n, size in list(enumerate(self.basis.left_sizes))[1:]:
-            part = grad_left[start : start + size]
-            grad_a[:size].addcmul_(part, chebyshev[n])
-            grad_t.addcmul_((part * a[:size]).sum(0), slopes[n])
+        left = scratch.take("left", sum(self.basis.left_sizes), *shape)
+        start = 0
+        for size, polynomial in zip(self.basis.left_sizes, chebyshev, strict=True):
+            torch.mul(a[:size], polynomial, out=left[start : start + size])
             start += size
-        rows = [*self._power_gradient(a, grad_a), *self._power_gradient(b, grad_b)]
-        for index, sign in enumerate((2, 2, -2, -2)):
-            rows[index].addcmul_(grad_t, table[index], value=sign)
-        return torch.stack([*rows, grad_weight])
+        weighted = torch.mul(b, table[4], out=scratch.take("weighted", *b.shape))
+        return _Factors(a, b, left, weighted, chebyshev)
 
-    def _power_gradient(self, powers: Tensor, grad: Tensor) -> tuple[Tensor, Tensor]:
-        """Gradient in Re z, Im z for the gradient in the powers of z: d z^k = k z^(k-1) dz."""
-        real, imaginary = self._orders * powers[1:-2:2], self._orders * powers[2:-1:2]
-        grad_real, grad_imaginary = grad[3::2], grad[4::2]
-        return (
-            grad[1] + (grad_real * real).addcmul_(grad_imaginary, imaginary).sum(0),
-            grad[2] + (grad_imaginary * real).addcmul_(grad_real, imaginary, value=-1).sum(0),
+    def _chunk_backward(self, table: Tensor, grad_moments: Tensor, out: Tensor, scratch: Workspace) -> None:
+        """Write the gradient in the rows of `_map` to out [5, n, m]; grad_moments [n, left, right] is given."""
+        f = self._factors(table, scratch)
+        n, m = table.shape[1:]
+        # The products come out with the atoms first; the element-wise work below wants the factors first.
+        by_atom = torch.bmm(
+            grad_moments, f.weighted.transpose(0, 1), out=scratch.take("grad_left by atom", n, f.left.shape[0], m)
         )
+        grad_left = scratch.take("grad_left", *f.left.shape).copy_(by_atom.transpose(0, 1))
+        by_atom = torch.bmm(
+            grad_moments.mT, f.left.transpose(0, 1), out=scratch.take("grad_right by atom", n, f.b.shape[0], m)
+        )
+        grad_b = scratch.take("grad_b", *f.b.shape).copy_(by_atom.transpose(0, 1))
+        product = scratch.take("product", *f.b.shape)
+        torch.sum(torch.mul(grad_b, f.b, out=product), dim=0, out=out[4])
+        grad_b.mul_(table[4])
+        start = f.a.shape[0]
+        grad_a = grad_left[:start]
+        grad_t = torch.zeros_like(table[0])
+        slopes = _chebyshev_slopes(f.chebyshev)
+        for order, size in list(enumerate(self.basis.left_sizes))[1:]:
+            part = grad_left[start : start + size]
+            grad_t.addcmul_(torch.mul(part, f.a[:size], out=product[:size]).sum(0), slopes[order])
+            grad_a[:size].addcmul_(part, f.chebyshev[order])
+            start += size
+        self._power_gradient(f.a, grad_a, out[0], out[1], scratch)
+        self._power_gradient(f.b, grad_b, out[2], out[3], scratch)
+        for row, sign in enumerate((2, 2, -2, -2)):
+            out[row].addcmul_(grad_t, table[row], value=sign)
+
+    def _power_gradient(
+        self, powers: Tensor, grad: Tensor, out_real: Tensor, out_imaginary: Tensor, scratch: Workspace
+    ) -> None:
+        """Gradient in Re z, Im z for the gradient in the powers of z: d z^k = k z^(k-1) dz."""
+        real, imaginary = powers[1:-2:2], powers[2:-1:2]
+        grad_real, grad_imaginary = grad[3::2], grad[4::2]
+        terms = scratch.take("terms", *real.shape)
+        torch.mul(grad_real, real, out=terms).addcmul_(grad_imaginary, imaginary).mul_(self._orders)
+        torch.add(grad[1], terms.sum(0), out=out_real)
+        torch.mul(grad_imaginary, real, out=terms).addcmul_(grad_real, imaginary, value=-1).mul_(self._orders)
+        torch.add(grad[2], terms.sum(0), out=out_imaginary)
+
+
+@dataclass(frozen=True)
+class _Factors:
+    """Powers of a and b, left factors, weighted right factors, all [rows, n, m]; T_n(t) [n, m] for every n."""
+
+    a: Tensor
+    b: Tensor
+    left: Tensor
+    weighted: Tensor
+    chebyshev: list[Tensor]
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """Per pair: unit vector [3, P]; distance, cosine and sine of theta, slope of f_c, all [P]; and d theta / d r."""
+    """Per slot: unit vector [3, M]; distance, cosine and sine of theta, slope of f_c, all [M]; and d theta / d r."""
 
     unit: Tensor
     distance: Tensor
@@ -139,6 +204,11 @@ class _Frame:
     sine: Tensor
     slope: Tensor
     rate: float
+
+
+def _chunk(table: Tensor, first: int, n: int, width: int) -> Tensor:
+    """View [rows, n, width] of the slots of one chunk."""
+    return table[:, first : first + n * width].unflatten(1, (n, width))
 
 
 def _map_backward(grad: Tensor, frame: _Frame) -> Tensor:
@@ -150,16 +220,15 @@ def _map_backward(grad: Tensor, frame: _Frame) -> Tensor:
     return (frame.unit * (radial - tangential * along) + tangential * imaginary).T
 
 
-def _powers(real: Tensor, imaginary: Tensor, highest: int) -> Tensor:
-    """Rows Re z^0, Re z, Im z, Re z^2, Im z^2, ... [2 highest + 1, ...]."""
-    rows = real.new_empty(2 * highest + 1, *real.shape)
-    rows[0] = 1
-    rows[1], rows[2] = real, imaginary
-    for k in range(2, highest + 1):
-        before_real, before_imaginary = rows[2 * k - 3], rows[2 * k - 2]
-        torch.mul(before_real, real, out=rows[2 * k - 1]).addcmul_(before_imaginary, imaginary, value=-1)
-        torch.mul(before_real, imaginary, out=rows[2 * k]).addcmul_(before_imaginary, real)
-    return rows
+def _powers(real: Tensor, imaginary: Tensor, out: Tensor) -> Tensor:
+    """Rows Re z^0, Re z, Im z, Re z^2, Im z^2, ... written to out [2 highest + 1, ...]."""
+    out[0] = 1
+    out[1], out[2] = real, imaginary
+    for row in range(3, len(out), 2):
+        before_real, before_imaginary = out[row - 2], out[row - 1]
+        torch.mul(before_real, real, out=out[row]).addcmul_(before_imaginary, imaginary, value=-1)
+        torch.mul(before_real, imaginary, out=out[row + 1]).addcmul_(before_imaginary, real)
+    return out
 
 
 def _chebyshev(t: Tensor, count: int) -> list[Tensor]:
@@ -176,21 +245,3 @@ def _chebyshev_slopes(values: list[Tensor]) -> list[Tensor]:
     for n in range(2, len(values)):
         slopes.append(2 * (values[n - 1] + values[1] * slopes[-1]) - slopes[-2])
     return slopes[: len(values)]
-
-
-def _chunks(centre: Tensor, n_atoms: int) -> Iterator[_Chunk]:
-    """Cut the atoms that have neighbours into chunks of similar neighbour count, at most `_CHUNK` padded pairs each."""
-    by_atom = torch.argsort(centre, stable=True)
-    counts = torch.bincount(centre, minlength=n_atoms)
-    starts = torch.cumsum(counts, 0) - counts
-    order = torch.argsort(counts, descending=True)
-    sorted_counts = counts[order].tolist()
-    position = 0
-    while position < n_atoms and sorted_counts[position] > 0:
-        width = sorted_counts[position]
-        atoms = order[position : position + max(1, _CHUNK // width)]
-        atoms = atoms[counts[atoms] > 0]
-        slot = torch.arange(width, device=centre.device)
-        pairs = by_atom[(starts[atoms][:, None] + slot).clamp_max(len(by_atom) - 1)]
-        yield _Chunk(atoms, torch.where(slot < counts[atoms][:, None], pairs, len(by_atom)))
-        position += len(atoms)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from entromax.features.hypersphere import MomentBasis, harmonics, quadrature
+from entromax.features.workspace import Workspace
 
 _CHUNK = 128
 """Atoms handled at once: their values on the quadrature points should stay in the cache of a core."""
@@ -62,23 +63,29 @@ class TripleCorrelation:
     def forward(self, x: Tensor) -> Tensor:
         """Components [N, T]."""
         result = x.new_empty(len(self._factors), x.shape[0])
+        scratch = Workspace(x)
         for start in range(0, x.shape[0], _CHUNK):
             part = slice(start, start + _CHUNK)
             for grid in self._grids:
-                values = _values(grid, x[part])
+                values = _values(grid, x[part], scratch)
                 for group in grid.groups:
-                    product = values[group.one] * values[group.other]
-                    result[group.components, part] = (values[group.third] * product).sum(-1)
+                    third = values[group.third]
+                    product = torch.mul(
+                        values[group.one], values[group.other], out=scratch.take("one", *third.shape[1:])
+                    )
+                    terms = torch.mul(third, product, out=scratch.take("many", *third.shape))
+                    result[group.components, part] = terms.sum(-1)
         return (result * self._factors).T
 
     def backward(self, x: Tensor, grad: Tensor) -> Tensor:
         """Gradient [N, D] in the coefficients for the gradient [N, T] in the components."""
         result = torch.zeros_like(x)
         scaled = (grad.T * self._factors)[:, :, None]
+        scratch = Workspace(x)
         for start in range(0, x.shape[0], _CHUNK):
             part = slice(start, start + _CHUNK)
             for grid in self._grids:
-                grad_values = _values_gradient(grid, _values(grid, x[part]), scaled[:, part])
+                grad_values = _values_gradient(grid, _values(grid, x[part], scratch), scaled[:, part], scratch)
                 for columns, matrix, values in zip(grid.columns, grid.evaluate, grad_values, strict=True):
                     result[part, columns].addmm_(values, matrix.T)
         return result
@@ -110,22 +117,23 @@ def _grid(
     return _Grid([torch.tensor(values[part], dtype=dtype, device=device) for part in columns], columns, groups)
 
 
-def _values(grid: _Grid, x: Tensor) -> Tensor:
+def _values(grid: _Grid, x: Tensor, scratch: Workspace) -> Tensor:
     """Values [degrees, n, Q] of f_j w^(1/3) on the points."""
-    values = x.new_empty(len(grid.columns), x.shape[0], grid.evaluate[0].shape[1])
+    values = scratch.take("values", len(grid.columns), x.shape[0], grid.evaluate[0].shape[1])
     for columns, matrix, row in zip(grid.columns, grid.evaluate, values, strict=True):
         torch.mm(x[:, columns], matrix, out=row)
     return values
 
 
-def _values_gradient(grid: _Grid, values: Tensor, grad: Tensor) -> Tensor:
+def _values_gradient(grid: _Grid, values: Tensor, grad: Tensor, scratch: Workspace) -> Tensor:
     """Gradient [degrees, n, Q] in the values for the gradient [T, n, 1] in all integrals."""
-    result = torch.zeros_like(values)
+    result = scratch.take("gradient", *values.shape).zero_()
     for group in grid.groups:
         weights = grad[group.components]
-        one, other = values[group.one], values[group.other]
-        result[group.third].addcmul_(weights, one * other)
-        grad_product = (weights * values[group.third]).sum(0)
-        result[group.one].addcmul_(grad_product, other)
-        result[group.other].addcmul_(grad_product, one)
+        one, other, third = values[group.one], values[group.other], values[group.third]
+        product = scratch.take("one", *one.shape)
+        result[group.third].addcmul_(weights, torch.mul(one, other, out=product))
+        torch.sum(torch.mul(weights, third, out=scratch.take("many", *third.shape)), dim=0, out=product)
+        result[group.one].addcmul_(product, other)
+        result[group.other].addcmul_(product, one)
     return result
