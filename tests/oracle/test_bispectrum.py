@@ -51,6 +51,22 @@ def test_a_batch_equals_its_structures_one_by_one_in_lammps() -> None:
     assert np.allclose(ours, theirs, rtol=1e-8, atol=1e-12 * np.abs(theirs).max())
 
 
+def test_many_atoms_equal_lammps() -> None:
+    """More atoms and pairs than are handled at once, every atom with another number of neighbours."""
+    atoms = random_cell(300, 0.1, 1.0, 6)
+    theirs = bispectrum(atoms, CUTOFF, 8)
+    assert np.allclose(evaluate([atoms], Bispectrum(CUTOFF, 8)), theirs, rtol=1e-8, atol=1e-12 * np.abs(theirs).max())
+    weights = torch.randn(14, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    batch = Batch.from_atoms([atoms])
+    total = batch_features(
+        Batch(batch.positions.requires_grad_(), batch.cells, batch.system), Bispectrum(CUTOFF, 4)
+    ).sum(0)
+    (ours,) = torch.autograd.grad(total @ weights, batch.positions)
+    _, gradients, _ = sums_and_gradients(atoms, CUTOFF, 4)
+    expected = gradients @ weights.numpy()
+    assert np.allclose(ours.numpy(), expected, rtol=1e-8, atol=1e-11 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("name", CELLS)
 def test_gradients_equal_those_of_lammps(name: str) -> None:
     """Gradients of a random combination of components in positions and strain against the rows of `compute snap`."""

@@ -15,7 +15,7 @@ How it is computed. Two Clebsch-Gordan coefficients are the integral of three Wi
     B_{j1 j2 j} = (j + 1) integral f_{j1}(g) f_{j2}(g) f_j(g) dg,      f_j(g) = sum_neighbours f_c C_j(g . q),
 
 C_j the Chebyshev polynomial of the second kind, j = 0 .. 2J: a triple correlation of the band-limited neighbour
-density on the 3-sphere. Three steps, each a dense matrix product, none a recursion:
+density on the 3-sphere. Three steps of dense linear algebra, without recursions over angular momenta:
 
 1. moments M = sum f_c left(q) right(q)^T per atom and from them the harmonics coefficients x
    (`hypersphere.MomentBasis`);

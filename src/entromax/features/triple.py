@@ -92,9 +92,9 @@ class TripleCorrelation:
 
 
 def degree_classes(degrees: np.ndarray) -> list[np.ndarray]:
-    """Group components by total degree so that few need a large quadrature rule."""
+    """Group components by total degree so that few need a large quadrature rule (bounds tuned at 2J = 6 and 8)."""
     largest = int(degrees.max())
-    bounds = [-1, *sorted({max(0, largest * k // 24 // 2 * 2) for k in (14, 18, 22)}), largest]
+    bounds = [-1, *sorted({max(0, largest * k // 24 // 2 * 2) for k in (14, 22)}), largest]
     classes = [np.flatnonzero((degrees > low) & (degrees <= high)) for low, high in pairwise(bounds)]
     return [members for members in classes if len(members)]
 
