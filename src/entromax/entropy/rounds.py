@@ -176,7 +176,7 @@ def merge_round(
             atoms.info["gain_nats"] = float(gain) / len(start.parts)
             accepted.append(atoms)
         parts.append(selection.state)
-        counts.append({"candidates": len(own), "accepted": len(selection.order), "h_nats": selection.state.h()})
+        counts.append({"candidates": len(own), "accepted": len(selection.order), "H_after": selection.state.h()})
     end = DatasetState(start.edges, tuple(parts))
     if not accepted:
         logger.warning("no candidate of this round raises H: the library has stopped growing; fewer rounds would do")
@@ -190,8 +190,8 @@ def merge_round(
             "accepted": len(accepted),
             "structures": end.structures,
             "rows": end.n,
-            "h_before_nats": start.h(),
-            "h_nats": end.h(),
+            "H_before": start.h(),
+            "H_after": end.h(),
             "edges": end.edges.tolist(),
             "strata": counts,
         },

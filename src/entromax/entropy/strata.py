@@ -13,6 +13,7 @@ functional.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -122,9 +123,7 @@ class DatasetState:
         try:
             with np.load(path) as data:
                 read = {name: data[name] for name in ("edges", *_STACKED, *_COMMON)}
-        except (KeyError, ValueError, EOFError, OSError) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
+        except (KeyError, ValueError, EOFError, BadZipFile) as error:
             raise ValueError(f"{path}: not an entropy state ({error}); delete the file and make it again") from error
         parts = [
             EntropyState(
