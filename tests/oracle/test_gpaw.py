@@ -50,6 +50,18 @@ def test_energy_forces_and_stress_belong_together(tmp_path):
         assert derivative == pytest.approx(label.stress[index], abs=0.004), (index, label.stress)
 
 
+def test_a_skew_cell_gives_the_label_of_the_compact_cell_of_the_same_crystal(tmp_path):
+    compact = distorted()
+    del compact.info["kpts"]
+    skew = compact.copy()
+    skew.set_cell(np.array([[1, 2, 0], [0, 1, 0], [1, 0, 1]]) @ compact.cell.array, scale_atoms=False)
+    assert skew.cell.angles().min() < 40
+    first, second = (load_engine(CHEAP).label(atoms, CHEAP, 0, tmp_path / "text") for atoms in (compact, skew))
+    assert second.energy == pytest.approx(first.energy, abs=1e-4)
+    assert second.forces == pytest.approx(first.forces, abs=1e-3)
+    assert second.stress == pytest.approx(first.stress, abs=1e-4)
+
+
 def test_careful_rungs_give_the_same_label_and_the_last_one_is_marked(tmp_path):
     engine, atoms = load_engine(CHEAP), distorted()
     default, damped, annealed, wide = (engine.label(atoms, CHEAP, rung, tmp_path / "text") for rung in range(4))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.geometry import minkowski_reduce
 from gpaw import GPAW, PW, KohnShamConvergenceError
 from gpaw.occupations import create_occ_calc
 
@@ -27,19 +28,21 @@ WIDEN = 3.0
 """Factor on the width of the last rung."""
 DAMPED = {"backend": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 50.0}
 """Slow, short-memory mixing that converges where the default (beta 0.08, 16 old densities) oscillates."""
+EIGENSOLVER = "davidson"
+"""Of the first rung: the same labels as GPAW's default (PPCG, used by the others) in a fifth to a quarter less time."""
 PATIENCE = 3
 """Factor on maxiter for every rung after the first."""
 
 
 class GpawEngine(Engine[GpawSettings]):
-    """GPAW with plane waves, Davidson and, in a difficult case, ever more careful mixing.
+    """GPAW with plane waves: Davidson first and, in a difficult case, another eigensolver and ever more careful mixing.
 
     The energy is the free energy, which is the one whose derivatives the forces and the stress are (FACTS_dft.md).
     """
 
     rungs = (
         Rung("default"),
-        Rung("damped", f"density mixing beta {DAMPED['beta']}, {PATIENCE}x maxiter"),
+        Rung("damped", f"eigensolver PPCG, density mixing beta {DAMPED['beta']}, {PATIENCE}x maxiter"),
         Rung("annealed", f"damped, from the density of a calculation with {ANNEAL:g}x the width; final width as set"),
         Rung("wide", f"damped, {WIDEN:g}x the Fermi-Dirac width", changed_physics=True),
     )
@@ -47,6 +50,7 @@ class GpawEngine(Engine[GpawSettings]):
     def label(self, atoms: Atoms, settings: GpawSettings, rung: int, text: Path) -> Label:
         """Label one structure; see ``Engine.label``."""
         name = self.rungs[rung].name
+        atoms = _compact(atoms)
         width = min(settings.width, ATOM_WIDTH) if is_isolated(atoms) else settings.width
         first = width * {"annealed": ANNEAL, "wide": WIDEN}.get(name, 1.0)
         calculator = self._calculator(atoms, settings, width=first, careful=rung > 0, text=text)
@@ -78,9 +82,7 @@ class GpawEngine(Engine[GpawSettings]):
 
     def _calculator(self, atoms: Atoms, settings: GpawSettings, *, width: float, careful: bool, text: Path) -> Any:
         """Return a calculator; a free atom is spin-polarised after Hund's rules."""
-        options: dict[str, Any] = {}
-        if careful:
-            options["mixer"] = DAMPED
+        options: dict[str, Any] = {"mixer": DAMPED} if careful else {"eigensolver": EIGENSOLVER}
         if is_isolated(atoms):
             options["hund"] = True
         elif settings.spin:
@@ -94,6 +96,21 @@ class GpawEngine(Engine[GpawSettings]):
             txt=str(text),
             **options,
         )
+
+
+def _compact(atoms: Atoms) -> Atoms:
+    """Return the same crystal with the shortest lattice vectors (Minkowski-reduced); nothing is rotated.
+
+    GPAW warns of wrong results for angles outside 40 to 140 degrees, and a skew cell needs more k-points than the
+    compact cell of the same lattice: up to a third of the time is saved. A structure that comes with its own mesh is
+    left as it is.
+    """
+    if is_isolated(atoms) or "kpts" in atoms.info:
+        return atoms
+    compact = atoms.copy()
+    compact.set_cell(minkowski_reduce(atoms.cell.array)[0], scale_atoms=False)
+    compact.wrap()
+    return compact
 
 
 def _mesh(atoms: Atoms, settings: GpawSettings) -> tuple[int, int, int]:
