@@ -54,7 +54,10 @@ def element_verdict(one: ElementResults, settings: CampaignSettings) -> Verdict:
         "red": "weak",
         "none": "not fully tested",
     }
-    more = f"{len(findings) - 3} more findings stand in the report of {one.element}." if len(findings) > 3 else ""
+    count = len(findings) - 3
+    more = (
+        f"{count} more {'finding' if count == 1 else 'findings'} in the report of {one.element}." if count > 0 else ""
+    )
     return Verdict(state, f"{one.element}: {titles[state.colour]}", findings[:3], more)
 
 
@@ -90,7 +93,7 @@ def report_campaign(settings: CampaignSettings, *, results: str | Path, figure: 
     verdicts = [element_verdict(one, settings) for one in loaded]
     labelled = sum(int((one.ledger["state"] == "converged").sum()) for one in loaded)
     cards: list[dict[str, Any]] = [
-        {"value": str(len(elements)), "label": "elements" if len(elements) > 1 else "element"},
+        {"value": str(len(elements)), "label": "element" if len(elements) == 1 else "elements"},
         {"value": str(len(elements) * len(settings.potentials)), "label": "potentials fitted"},
         {"value": str(labelled), "label": "structures labelled"},
     ]
@@ -104,13 +107,13 @@ def report_campaign(settings: CampaignSettings, *, results: str | Path, figure: 
     write_page(
         output,
         "report.html.j2",
-        title=f"{settings.campaign}: {', '.join(elements)}",
-        subtitle=f"One library, {len(elements)} element(s) · entromax {package_version('entromax')}",
+        title=f"Campaign {settings.campaign}",
+        subtitle=f"One library for {', '.join(elements)} · entromax {package_version('entromax')}",
         campaign=settings.campaign,
         tile=None,
         summary={
-            "lead": f"{good} of {len(elements)} elements passed every test of this report. What follows says where the "
-            "others are weak; each element has a report of its own beside this page, in the folder of its name.",
+            "lead": f"{good} of {len(elements)} passed every test of this report. What follows says where the others "
+            "are weak. Each element has a report of its own, report.html in the folder of its name.",
             "cards": cards,
             "verdicts": verdicts,
             "blocks": [overview(loaded, settings)],

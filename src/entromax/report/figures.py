@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from entromax.config.models import LibrarySettings
+from entromax.entropy.diversity import compare_diversity
 from entromax.entropy.rounds import structure_blocks
 from entromax.entropy.strata import DatasetState
 from entromax.features import build, evaluate
@@ -28,6 +30,7 @@ from entromax.report.figures_validation import (
 )
 from entromax.report.figures_validation import plot_eos as plot_eos_curves
 from entromax.report.results import read_ledgers
+from entromax.runtime import atomic_path
 from entromax.structures import crystal, read_structures
 
 Files = Mapping[str, str | Path]
@@ -101,19 +104,31 @@ def plot_library(
         library: ordered library, extended XYZ in reduced units.
         random: random reference structures, extended XYZ in reduced units.
         state: entropy state of round 0, which holds the normalisation.
-        table: library.csv with the entropy of every prefix.
+        table: library.csv of ``order_library``.
         traces: CSV of every batch, named ``round_<r>/batch_<b>.csv``.
         settings: of the library.
         labelled: structures labelled per element.
-        figures: PNG files to write: ``growth``, ``prefix``, ``coverage``, ``volume``, ``atoms``, ``nearest``,
-            ``gallery``.
+        figures: files to write: ``growth``, ``prefix``, ``coverage``, ``volume``, ``atoms``, ``nearest``, ``gallery``
+            (PNG) and ``diversity`` (CSV of ``compare_diversity``).
     """
     chosen, reference = read_structures(library), read_structures(random)
     rows = {"random": reference, "maximised": chosen}
     descriptor, start = build(settings.features), DatasetState.load(state)
-    random_h = start.add(*structure_blocks(reference, start, descriptor)).h()
+    with atomic_path(figures["diversity"]) as temporary:
+        compare_diversity(rows, start, settings).to_csv(temporary, index=False)
+    order = pd.read_csv(table)
+    sizes = {
+        number: settings.structures_per_batch + int((order["round"] < number).sum())
+        for number in range(1, settings.rounds + 1)
+    }
+    blocks, strata = structure_blocks(reference, start, descriptor)
+    shuffled = np.random.default_rng(0).permutation(len(reference))
+    random_h = {}
+    for number, size in sizes.items():
+        first = shuffled[:size]
+        random_h[number] = start.without_data().add([blocks[k] for k in first], strata[first]).h()
     plot_growth(read_traces(traces), figures["growth"], random_h=random_h)
-    plot_prefix(pd.read_csv(table), figures["prefix"], labelled=labelled)
+    plot_prefix(order, figures["prefix"], labelled=labelled)
     q = {name: evaluate(structures, descriptor) for name, structures in rows.items()}
     mean, scale = q["random"].mean(axis=0), q["random"].std(axis=0)
     perfect = {name: evaluate([crystal(name, "X", volume)], descriptor)[0] for name, volume in TOUCHING.items()}

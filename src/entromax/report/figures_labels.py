@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from entromax.report.style import (
     BLUE,
@@ -13,7 +14,7 @@ from entromax.report.style import (
     CRYSTAL_MARKERS,
     INK,
     figure,
-    plain_ticks,
+    label_logarithmic,
     say_nothing_to_draw,
 )
 
@@ -97,14 +98,15 @@ def plot_seconds(ledger: pd.DataFrame, path: str | Path) -> None:
                 if chosen.any():
                     axes.scatter(x, y, s=18, lw=0, alpha=0.7, color=COLOURS[state], label=state)
             axes.set_yscale("log")
-            axes.yaxis.set_major_formatter(plain_ticks)
+            label_logarithmic(axes.yaxis)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set(xlabel="atoms in the cell", ylabel="seconds per label")
             axes.legend(loc="lower right", markerscale=1.5)
         else:
             edges = np.geomspace(table["seconds"].min(), table["seconds"].max() * 1.001, 25)
             axes.hist(table["seconds"], bins=list(edges), color=BLUE, alpha=0.8)
             axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(plain_ticks)
+            label_logarithmic(axes.xaxis)
             axes.set(xlabel="seconds per label", ylabel="structures")
 
 

@@ -1,7 +1,7 @@
 """Figures of the library: how entropy grew, what it covers, what its structures look like."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +20,13 @@ MAX_POINTS = 4000
 """Atoms of each set drawn in the coverage picture."""
 
 
-def plot_growth(traces: pd.DataFrame, path: str | Path, *, random_h: float | None = None) -> None:
+def plot_growth(traces: pd.DataFrame, path: str | Path, *, random_h: Mapping[int, float]) -> None:
     """Draw the entropy of the dataset while batches are optimised, round after round.
 
     Args:
         traces: columns round, batch, step, h_nats: entropy of the state of the round before joined by the batch [nats].
         path: PNG.
-        random_h: entropy of the random reference sample in the same normalisation [nats].
+        random_h: entropy of as many random structures as dataset and batch hold together [nats], by round.
     """
     with figure(path, traces) as axes:
         if traces.empty:
@@ -42,10 +42,12 @@ def plot_growth(traces: pd.DataFrame, path: str | Path, *, random_h: float | Non
             title.set(va="top", fontsize=9.5, color="#4A5560")
             for _, batch in part.groupby("batch"):
                 axes.plot(start + batch["step"], batch["h_nats"], color=BLUE, lw=1.6, alpha=0.75)
+            if int(str(number)) in random_h:
+                axes.plot([start, start + length - 1], [random_h[int(str(number))]] * 2, color=GREY, lw=2, ls="--")
             start += length
         axes.plot([], [], color=BLUE, lw=1.6, label="one batch with the dataset so far")
-        if random_h is not None:
-            axes.axhline(random_h, color=GREY, lw=2, ls="--", label="random structures")
+        if random_h:
+            axes.plot([], [], color=GREY, lw=2, ls="--", label="as many random structures")
         axes.margins(x=0.01, y=0.1)
         axes.set(xlabel="optimiser steps, rounds in sequence", ylabel="entropy H [nats]")
         axes.legend(loc="lower right")
@@ -55,17 +57,17 @@ def plot_prefix(table: pd.DataFrame, path: str | Path, *, labelled: int | None =
     """Draw the entropy of the first structures of the library, in its order and in random order.
 
     Args:
-        table: columns rank, h_ordered, h_random: entropy of the first ``rank`` structures [nats].
+        table: columns rank (from 0), h_nats, h_random_nats: entropy of the structures up to it [nats].
         path: PNG.
         labelled: number of structures labelled per element, marked when given.
     """
     with figure(path, table) as axes:
-        axes.plot(table["rank"], table["h_random"], color=COLOURS["random"], lw=2, label="random order")
-        axes.plot(table["rank"], table["h_ordered"], color=COLOURS["maximised"], lw=2.4, label="library order")
-        if labelled is not None and labelled <= table["rank"].max():
+        axes.plot(table["rank"] + 1, table["h_random_nats"], color=COLOURS["random"], lw=2, label="random order")
+        axes.plot(table["rank"] + 1, table["h_nats"], color=COLOURS["maximised"], lw=2.4, label="library order")
+        if labelled is not None and labelled <= len(table):
             axes.axvline(labelled, color=INK, lw=1, ls=(0, (3, 3)), label=f"labelled: first {labelled}")
         # The first few structures cannot span the features, so H starts far below; the story is in what follows.
-        shown = table.loc[table["rank"] >= max(2, 0.03 * len(table)), ["h_ordered", "h_random"]].to_numpy()
+        shown = table.loc[table["rank"] >= max(2, 0.03 * len(table)), ["h_nats", "h_random_nats"]].to_numpy()
         if len(shown):
             axes.set_ylim(np.nanmin(shown), np.nanmax(shown) + 0.06 * np.ptp(shown) + 1e-6)
         axes.set(xlabel="number of structures", ylabel="entropy H of the first [nats]")

@@ -72,13 +72,14 @@ class Image:
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a section: a paragraph, a table, images side by side, or a fold."""
+    """A part of a section: a paragraph (muted as a ``note``), a table, images side by side, code; ``fold`` hides it."""
 
     text: str = ""
     table: Table | None = None
     images: Sequence[Image] = ()
     fold: str = ""
     code: str = ""
+    note: bool = False
 
 
 @dataclass

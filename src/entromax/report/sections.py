@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 
 from entromax.config.models import CampaignSettings, ElementSettings
-from entromax.report.html import Block, Cell, Image, Section, Table, embed, number
+from entromax.report.html import Block, Cell, Image, Section, Table, embed, number, signed
 from entromax.report.results import read_csv
 from entromax.runtime import config_hash, provenance
 
@@ -24,13 +24,6 @@ ENGINE_CITATIONS = {
 FAMILY_CITATIONS = {
     "gap": "Potential: A. P. Bartók et al., Phys. Rev. Lett. 104, 136403 (2010); "
     "A. P. Bartók et al., Phys. Rev. B 87, 184115 (2013). The GAP code has its own academic licence.",
-}
-MEASURES = {
-    "h": "H, the objective [nats]",
-    "knn_entropy": "nearest-neighbour entropy [nats]",
-    "participation_ratio": "participation ratio",
-    "structures": "structures",
-    "atoms": "atoms",
 }
 
 
@@ -86,7 +79,7 @@ def library_section(folder: Path, settings: CampaignSettings) -> Section:
         figures / "growth.png",
         "Entropy against optimiser steps",
         f"Entropy H = ½ ln det S (regularised by {eps:g}) of the dataset so far together with the batch that is being "
-        "optimised. Every line is one independent batch job.",
+        "optimised. Every line is one independent batch job. Grey: as many random structures, or all there are.",
     )
     growth += embed(
         figures / "prefix.png",
@@ -116,29 +109,29 @@ def library_section(folder: Path, settings: CampaignSettings) -> Section:
 
 
 def diversity_blocks(table: pd.DataFrame) -> list[Block]:
-    """Return the comparison of both sets (columns measure, random, maximised), or nothing without one."""
+    """Return the comparison of both sets (table of ``compare_diversity``), or nothing without one."""
     if table.empty:
         return []
+    before, after = ({row["set"]: row for row in table.to_dict("records")}[name] for name in ("random", "maximised"))
     rows = []
-    for row in table.to_dict("records"):
-        before, after = float(row["random"]), float(row["maximised"])
-        counted = str(row["measure"]) in ("structures", "atoms")
-        change = "–" if counted else f"{after - before:+.2f}".replace("-", "−")
-        rows.append((describe_measure(str(row["measure"])), number(before), number(after), change))
-    caption = "Diversity of both sets"
-    note = (
-        "Only H is what the optimiser maximises. The other measures never enter it: they are independent judges. "
-        "Larger is more diverse."
+    for name in table.columns:
+        if name.endswith("_nats"):
+            low, high = float(before[name]), float(after[name])
+            rows.append((describe_measure(name), number(low), number(high), signed(high - low, 3)))
+    text = (
+        f"Both sets cut to {before['n_environments']} environments ({before['n_structures']} and "
+        f"{after['n_structures']} structures). Only H is what the optimiser maximises; the other measures never enter "
+        "it and are independent judges. Larger is more diverse."
     )
-    return [Block(text=note, table=Table(("measure", "random", "maximised", "change"), rows, caption))]
+    return [Block(text=text, table=Table(("measure [nats]", "random", "maximised", "change"), rows, "Diversity"))]
 
 
 def describe_measure(name: str) -> str:
     """Return the name of a diversity measure in words."""
-    if name.startswith("quests"):
-        width = name.removeprefix("quests").strip("_ ").removeprefix("h=").removeprefix("entropy_")
-        return f"QUESTS entropy, width {width} 1/Å [nats]" if width else "QUESTS entropy [nats]"
-    return MEASURES.get(name, name.replace("_", " "))
+    known = {"h_nats": "H, the objective", "knn_nats": "nearest-neighbour entropy"}
+    if name.startswith("quests_"):
+        return f"QUESTS entropy, kernel width {name.split('_')[1]} 1/Å"
+    return known.get(name, name.removesuffix("_nats").replace("_", " "))
 
 
 def provenance_section(settings: CampaignSettings, elements: list[str]) -> Section:

@@ -115,7 +115,7 @@ def eos_blocks(potential: PotentialResults, prefix: str, limits: Thresholds) -> 
         "source's own ground state, so a wrong order of the phases shows.",
     )
     sources = potential.parameters.get("citation", pd.Series(dtype=str)).dropna().drop_duplicates().tolist()
-    cited = Block(text=f"Published values: {'; '.join(sources)}.")
+    cited = Block(text=f"Published values: {'; '.join(sources)}.", note=True)
     table = Table(columns, rows, f"{prefix}Birch–Murnaghan parameters")
     return [
         Block(table=table),

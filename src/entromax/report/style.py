@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.style import context as style_context
@@ -74,6 +75,7 @@ def say_nothing_to_draw(axes: Axes, why: str) -> None:
     axes.text(0.5, 0.5, why, ha="center", va="center", transform=axes.transAxes, wrap=True, color="#4A5560")
 
 
-def plain_ticks(value: float, _: float) -> str:
-    """Format a tick of a logarithmic axis as people write numbers: 0.5, 20, 300."""
-    return f"{value:g}"
+def label_logarithmic(axis: Axis) -> None:
+    """Label a logarithmic axis as people write numbers (0.5, 20, 300), minor ticks only where they stand apart."""
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
+    axis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:.0e}"[0] in "25" else "")

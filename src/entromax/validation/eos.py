@@ -15,7 +15,7 @@ from entromax.runtime import atomic_path, write_json
 from entromax.structures.io import read_structures
 from entromax.validation.references import cohesive_energy, equations_of_state, phase_energies
 
-WIDE_RATIOS = np.linspace(0.6, 1.6, 41)
+WIDE_RATIOS = np.linspace(0.6, 1.6, 26)
 """Volumes, relative to the minimum of the reference, at which the potential alone is scanned for holes."""
 HOLE_DEPTH = 0.001
 """A second minimum of the wide scan counts when it is deeper than this [eV/atom]."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ase import Atoms, units
-from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedError
+from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedError, all_changes
 
 from entromax.potentials import load_potential
 from entromax.runtime import atomic_path, write_json
@@ -54,6 +54,9 @@ def _compare(atoms: Atoms, calculator: BaseCalculator) -> tuple[dict[str, Any], 
     n = len(atoms)
     bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     bare.calc = calculator
+    # All at once: asked one after the other, some calculators (quippy) would start again each time.
+    wanted = [name for name in ("energy", "forces", "stress") if name in calculator.implemented_properties]
+    calculator.calculate(bare, wanted, list(all_changes))
     energy = float(bare.get_potential_energy()) / n
     predicted, labelled = bare.get_forces(), atoms.arrays["REF_forces"]
     delta = predicted - labelled

@@ -1,0 +1,189 @@
+"""Traffic lights, numbers and findings say what the numbers mean."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from jinja2 import Environment, StrictUndefined
+
+from entromax.config.models import CampaignSettings, Thresholds
+from entromax.report.findings import judge, summary_rows
+from entromax.report.html import number, signed
+from entromax.report.lights import Light, light, worst
+from entromax.report.results import ElementResults, PotentialResults
+
+CAPTIONS = Path(__file__).parents[2] / "workflow/report"
+GOOD = {"structures": 10, "atoms": 40, "not_finite": 0, "energy_rmse": 5.0, "force_rmse": 0.05}
+FCC = {"reference": "minimum", "potential": "minimum", "minima": 1, "volume_error": 0.1, "bulk_modulus_error": 2.0}
+
+
+def potential(**changes: object) -> PotentialResults:
+    values: dict = {
+        "name": "gap",
+        "folder": Path("nowhere"),
+        "potential": {},
+        "errors": {"train": GOOD, "test": GOOD},
+        "bins": pd.DataFrame(),
+        "eos": {"fcc": FCC},
+        "parameters": pd.DataFrame(),
+        "robustness": {"fraction": 1.0, "nve": {"state": "conserved"}},
+        "runs": pd.DataFrame({"state": ["physical"]}),
+    }
+    return PotentialResults(**(values | changes))
+
+
+def results(states: list[str]) -> ElementResults:
+    ledger = pd.DataFrame({"state": states, "reason": ""})
+    return ElementResults("Al", Path("nowhere"), ledger, pd.DataFrame(), {}, pd.DataFrame(), [])
+
+
+LABELLED = results(["converged"] * 100)
+
+
+@pytest.mark.parametrize(
+    ("value", "colour"),
+    [(0, "green"), (20, "green"), (-20, "green"), (20.1, "amber"), (-60, "amber"), (60.1, "red"), (math.inf, "red")],
+)
+def test_light_turns_at_the_thresholds_whatever_the_sign(value: float, colour: str) -> None:
+    assert light(value, [20, 60]).colour == colour
+
+
+@pytest.mark.parametrize("value", [None, math.nan])
+def test_no_number_is_no_green_light(value: float | None) -> None:
+    assert light(value, [20, 60]).colour == "none"
+
+
+def test_lights_differ_without_colour() -> None:
+    lights = [Light("green"), Light("amber"), Light("red"), Light("none")]
+    assert len({one.word for one in lights}) == len({one.mark for one in lights}) == 4
+
+
+def test_worst_light_counts_and_missing_data_is_not_good() -> None:
+    assert worst([Light("green"), Light("red"), Light("amber")]).colour == "red"
+    assert worst([Light("green"), Light("none")]).colour == "none"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.03124, "0.0312"),
+        (12.34, "12.3"),
+        (-0.5, "−0.500"),
+        (0, "0"),
+        (None, "–"),
+        (math.nan, "–"),
+        (math.inf, "∞"),
+    ],
+)
+def test_numbers_are_written_for_people(value: float | None, text: str) -> None:
+    assert number(value) == text
+
+
+def test_deviations_carry_their_sign() -> None:
+    assert (signed(1.84), signed(-1.84), signed(0)) == ("+1.8", "−1.8", "0")
+
+
+def test_flawless_potential_is_green_and_still_says_what_was_not_tested() -> None:
+    verdict = judge(LABELLED, potential(), "fcc", Thresholds())
+    assert verdict.light.colour == "green"
+    assert verdict.findings == []
+    assert "Not tested" in verdict.note
+
+
+@pytest.mark.parametrize(
+    ("changes", "colour", "words"),
+    [
+        ({"errors": {"test": GOOD | {"energy_rmse": 30.0}}}, "amber", "energies are off by 30.0 meV/atom"),
+        ({"errors": {"test": GOOD | {"force_rmse": 0.9}}}, "red", "forces are off by 0.900 eV/Å"),
+        ({"errors": {"test": GOOD | {"not_finite": 3}}}, "red", "3 structures of the test set"),
+        (
+            {"errors": {"train": GOOD, "test": GOOD | {"energy_rmse": 50.0}}},
+            "amber",
+            "10.0 times worse on unseen structures",
+        ),
+        ({"eos": {"fcc": FCC | {"volume_error": -4.0}}}, "red", "fcc has a volume −4.0 %"),
+        ({"eos": {"fcc": FCC | {"bulk_modulus_error": 12.0}}}, "amber", "fcc is 12 % too stiff"),
+        ({"eos": {"fcc": FCC | {"minima": 2}}}, "red", "E(V) of fcc has 2 minima"),
+        (
+            {
+                "eos": {
+                    "fcc": {
+                        "reference": "minimum",
+                        "potential": "none",
+                        "potential_reason": "no minimum between 15 and 18 Å³/atom",
+                        "minima": 1,
+                    }
+                }
+            },
+            "red",
+            "no minimum between 15 and 18",
+        ),
+        (
+            {
+                "runs": pd.DataFrame(
+                    [
+                        {
+                            "state": "failed",
+                            "temperature": 3000.0,
+                            "compression": 0.85,
+                            "time": 120.0,
+                            "reason": "atoms closer than 1.69 Å",
+                        }
+                    ]
+                )
+            },
+            "red",
+            "3000 K and V/V₀ = 0.85 failed after 120 fs: atoms closer than 1.69 Å",
+        ),
+        (
+            {"robustness": {"fraction": 1.0, "nve": {"state": "drifts", "reason": "total energy drifts"}}},
+            "red",
+            "total energy drifts",
+        ),
+        (
+            {
+                "parameters": pd.DataFrame(
+                    {
+                        "crystal": ["fcc", "fcc", "bcc", "bcc"],
+                        "source": ["reference", "potential"] * 2,
+                        "phase_energy": [0.0, 0.0, 90.0, -20.0],
+                    }
+                )
+            },
+            "red",
+            "puts bcc below fcc",
+        ),
+    ],
+)
+def test_every_weakness_is_named(changes: dict, colour: str, words: str) -> None:
+    verdict = judge(LABELLED, potential(**changes), "fcc", Thresholds())
+    assert verdict.light.colour == colour
+    assert words in " ".join(finding.text for finding in verdict.findings)
+
+
+def test_potential_without_a_minimum_is_red_not_unknown() -> None:
+    lost = potential(eos={"fcc": {"reference": "minimum", "potential": "none", "potential_reason": "x", "minima": 1}})
+    rows = {row.quantity: row for row in summary_rows(LABELLED, lost, "fcc", Thresholds())}
+    assert rows["volume of fcc against the reference"].light.colour == "red"
+    assert rows["volume of fcc against the reference"].value == "no minimum"
+
+
+def test_thresholds_of_the_configuration_decide() -> None:
+    strict = Thresholds(energy_rmse=[1.0, 2.0], failed_labels=[1.0, 2.0])
+    rows = {
+        row.quantity: row for row in summary_rows(results(["converged"] * 9 + ["timeout"]), potential(), "fcc", strict)
+    }
+    assert rows["energy RMSE, unseen structures"].light.colour == "red"
+    assert rows["energy RMSE, unseen structures"].limits == "1 / 2 meV/atom"
+    assert rows["structures without a label"].light.colour == "red"
+    assert rows["structures without a label"].value == "10.0 %"
+
+
+@pytest.mark.parametrize("caption", sorted(CAPTIONS.glob("*.rst")), ids=lambda path: path.stem)
+def test_captions_render_with_the_default_configuration(caption: Path) -> None:
+    element = {"d_nn": 2.86, "volume": [0.5, 1.6], "ground_state": "fcc", "crystals": {"fcc": {"volume": 16.5}}}
+    settings = CampaignSettings.model_validate({"elements": {"Al": {**element, "reference": {"engine": "emt"}}}})
+    job = {"config": settings.model_dump(mode="json"), "wildcards": {"element": "Al", "potential": "gap"}}
+    text = Environment(undefined=StrictUndefined).from_string(caption.read_text()).render(snakemake=job)
+    assert text.strip() and "{{" not in text

@@ -1,0 +1,280 @@
+"""Reports of a small campaign: self-contained, complete, honest."""
+
+import base64
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase import Atoms
+from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
+from PIL import Image
+
+from entromax.config.models import (
+    CampaignSettings,
+    CrystalSettings,
+    ElementSettings,
+    EmtSettings,
+    LabelSettings,
+    LibrarySettings,
+    RobustnessSettings,
+    ValidationSettings,
+)
+from entromax.report import plot_dynamics, plot_eos, plot_errors, plot_labels, report_campaign, report_element
+from entromax.report.figures_library import (
+    describe,
+    plot_coverage,
+    plot_gallery,
+    plot_growth,
+    plot_histogram,
+    plot_prefix,
+    project,
+)
+from entromax.structures import crystal, eos_structures, with_sid, write_structures
+from entromax.validation import validate_eos, validate_errors, validate_robustness
+
+SETTINGS = CampaignSettings(
+    campaign="small",
+    library=LibrarySettings(rounds=1, batches=1, structures_per_batch=12),
+    labels=LabelSettings(structures=12),
+    elements={
+        "Al": ElementSettings(
+            d_nn=2.86,
+            volume=[0.5, 1.6],
+            ground_state="fcc",
+            crystals={"fcc": CrystalSettings(volume=16.0)},
+            reference=EmtSettings(),
+        )
+    },
+    validation=ValidationSettings(
+        robustness=RobustnessSettings(temperatures=[300.0, 1000.0], compressions=[1.0], atoms=4, steps=40)
+    ),
+)
+REASON = "SCF did not converge <b>at all</b> & gave up"
+
+
+def label(atoms: Atoms) -> Atoms:
+    atoms = with_sid(atoms) if "sid" not in atoms.info else atoms
+    calculated = atoms.copy()
+    calculated.calc = EMT()
+    atoms.info["REF_energy"] = calculated.get_potential_energy()
+    atoms.info["REF_stress"] = calculated.get_stress()
+    atoms.arrays["REF_forces"] = calculated.get_forces()
+    return atoms
+
+
+def library_structures(symbol: str = "Al", scale: float = 2.86) -> list[Atoms]:
+    structures = []
+    for k in range(12):
+        atoms = crystal("fcc", symbol, (0.7 + 0.05 * k) * scale**3) * (1 + k % 3, 1, 1)
+        atoms.rattle(0.05 * scale, seed=k)
+        structures.append(with_sid(atoms))
+    return structures
+
+
+def ledger_row(atoms: Atoms, state: str = "converged", reason: str = "") -> dict:
+    energy = atoms.info["REF_energy"] / len(atoms) if state == "converged" else np.nan
+    return {
+        "sid": atoms.info["sid"],
+        "config_type": atoms.info.get("config_type", "library"),
+        "state": state,
+        "reason": reason,
+        "attempts": 1,
+        "seconds": 1.5 * len(atoms),
+        "atoms": len(atoms),
+        "volume": atoms.get_volume() / len(atoms),
+        "energy": energy,
+    }
+
+
+def make_element(folder: Path) -> None:
+    """Write what the jobs before the report write, with EMT as reference and as potential."""
+    structures = [label(atoms) for atoms in library_structures()]
+    atom = Atoms("Al", positions=[[5, 5, 5]], cell=[10, 10, 10], pbc=True)
+    atom.info["config_type"] = "isolated_atom"
+    reference = [label(atom), *(label(atoms) for atoms in eos_structures("fcc", "Al", 16.0, 7, 0.06))]
+    labels, data, tests = folder / "labels", folder / "dataset", folder / "validation" / "gap"
+    write_structures(labels / "reference.extxyz", reference)
+    rows = [ledger_row(atoms) for atoms in structures]
+    rows.append(ledger_row(structures[0], "unconverged", REASON))
+    pd.DataFrame(rows).to_parquet(labels / "shard_1.parquet")
+    pd.DataFrame([ledger_row(atoms) for atoms in reference]).to_parquet(labels / "reference.parquet")
+    for name, part in {"train": structures[:8], "validation": structures[8:10], "test": structures[10:]}.items():
+        write_structures(data / f"{name}.extxyz", part)
+    manifest = pd.DataFrame(rows[:2]).assign(role=["outlier", "train"], rule=["max_force 50: 77.0 eV/Å", ""])
+    manifest.to_parquet(data / "manifest.parquet")
+    potential = folder / "potentials" / "gap"
+    files = {
+        "metrics": tests / "errors.json",
+        "structures": tests / "errors_structures.csv",
+        "bins": tests / "errors_bins.csv",
+        "forces": tests / "errors_forces.parquet",
+    }
+    splits = {name: data / f"{name}.extxyz" for name in ("train", "validation", "test")}
+    validate_errors(splits, potential, d_nn=2.86, **files)
+    figures = {"energy_parity": "parity_energy", "force_parity": "parity_force", "binned": "errors_energy"}
+    plot_errors(files | {key: tests / f"{name}.png" for key, name in figures.items()})
+    files = {
+        "curves": tests / "eos_curves.csv",
+        "parameters": tests / "eos_parameters.csv",
+        "metrics": tests / "eos.json",
+    }
+    validate_eos(labels / "reference.extxyz", potential, element="Al", ground_state="fcc", **files)
+    pictures = {"crystals": tests / "eos_curves.png", "ground_state": tests / "eos_ground_state.png"}
+    plot_eos(files | pictures, ground_state="fcc")
+    files = {"runs": tests / "robustness_runs.csv", "metrics": tests / "robustness.json"}
+    robust = SETTINGS.validation.robustness
+    validate_robustness(labels / "reference.extxyz", potential, ground_state="fcc", settings=robust, seed=1, **files)
+    plot_dynamics(files | {"map": tests / "robustness_runs.png"})
+    names = ("states", "seconds", "energy_volume")
+    ledgers = [labels / "shard_1.parquet", labels / "reference.parquet"]
+    plot_labels(ledgers, {name: folder / "figures" / f"{name}.png" for name in names}, element="Al")
+
+
+def make_library(folder: Path) -> None:
+    figures = folder / "figures"
+    structures = library_structures("X", 1.0)
+    rng = np.random.default_rng(0)
+    traces = pd.DataFrame({"round": 1, "batch": 1, "step": range(5), "h_nats": np.arange(5) - 9.0})
+    plot_growth(traces, figures / "growth.png", random_h={1: -8.0})
+    table = pd.DataFrame({"rank": range(12), "h_nats": np.arange(12.0), "h_random_nats": np.arange(12.0) - 3})
+    plot_prefix(table, figures / "prefix.png", labelled=6)
+    sets = {"random": rng.normal(size=(40, 5)), "maximised": 2 * rng.normal(size=(60, 5))}
+    plot_coverage(sets, {"fcc": np.ones(5)}, figures / "coverage.png")
+    shapes = pd.concat([describe(structures, "random"), describe(structures, "maximised")])
+    for column in ("volume", "atoms", "nearest"):
+        plot_histogram(shapes, column, column, figures / f"{column}.png")
+    plot_gallery(structures, figures / "gallery.png")
+    diversity = {"set": ["random", "maximised"], "n_structures": [9, 8], "n_environments": 20, "h_nats": [-8.0, -2.0]}
+    pd.DataFrame(diversity | {"quests_0.03_nats": [2.0, 2.5]}).to_csv(folder / "diversity.csv", index=False)
+
+
+class Page(HTMLParser):
+    """Collects the tags and the text of a page and checks that tags are balanced."""
+
+    VOID = frozenset({"meta", "img", "br", "link", "hr"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    root = tmp_path_factory.mktemp("results")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("errors", "eos", "robustness"):  # EMT stands in for a fitted potential, which would take minutes
+            patch.setattr(f"entromax.validation.{module}.load_potential", lambda _: EMT())
+        make_element(root / "Al")
+    make_library(root / "library")
+    report_element("Al", SETTINGS, library=root / "library", folder=root / "Al", output=root / "Al" / "report.html")
+    report_campaign(SETTINGS, results=root, figure=root / "figures" / "states.png", output=root / "report.html")
+    yield root
+
+
+@pytest.mark.parametrize("name", ["Al/report.html", "report.html"])
+def test_page_is_well_formed_and_needs_nothing_from_outside(campaign: Path, name: str) -> None:
+    text = (campaign / name).read_text()
+    page = Page(text)
+    assert page.open == []
+    assert len(text.encode()) < 5_000_000
+    targets = {
+        value or "" for _, attributes in page.tags for key, value in attributes.items() if key in ("src", "href")
+    }
+    assert all(target.startswith(("data:image/png;base64,", "#")) for target in targets)
+    assert not re.search(r"url\(|@import|<script|<link", text)
+    anchors = {attributes.get("id") for _, attributes in page.tags}
+    assert {target[1:] for target in targets if target.startswith("#")} <= anchors
+
+
+def test_every_figure_of_the_element_is_in_its_report(campaign: Path) -> None:
+    page = Page((campaign / "Al/report.html").read_text())
+    images = [attributes for tag, attributes in page.tags if tag == "img"]
+    embedded = {base64.b64decode((attributes["src"] or "").split(",", 1)[1]) for attributes in images}
+    drawn = {path.read_bytes() for folder in ("Al", "library") for path in (campaign / folder).rglob("*.png")}
+    assert embedded == drawn
+    assert all(attributes["alt"] for attributes in images)
+
+
+def test_every_figure_has_its_data_beside_it_and_is_readable_in_size(campaign: Path) -> None:
+    pictures = list(campaign.rglob("*.png"))
+    assert len(pictures) == 17
+    for path in pictures:
+        assert len(pd.read_csv(path.with_suffix(".csv"))) > 0, path
+        with Image.open(path) as image:
+            assert image.width >= 800 and image.convert("L").getextrema()[0] < 200, path
+
+
+def test_report_names_failures_with_their_reason_escaped(campaign: Path) -> None:
+    text = (campaign / "Al/report.html").read_text()
+    assert REASON in Page(text).text
+    assert REASON not in text
+    assert "max_force 50: 77.0 eV/Å" in text
+
+
+def test_report_of_a_good_potential_is_green_but_says_what_was_not_tested(campaign: Path) -> None:
+    page = Page((campaign / "Al/report.html").read_text())
+    verdicts = [attributes["class"] for _, attributes in page.tags if "verdict" in (attributes.get("class") or "")]
+    assert verdicts == ["verdict green"]
+    assert "Not tested here" in page.text
+    assert "teaching potential, not DFT" in page.text
+
+
+def test_report_carries_what_is_needed_to_repeat_it(campaign: Path) -> None:
+    text = Page((campaign / "Al/report.html").read_text()).text
+    for words in ("config", "commit", "seed", "structures_per_batch: 12", "doi:10.1038/s41524-025-01602-9"):
+        assert words in text
+
+
+def test_report_of_a_broken_potential_says_so(campaign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("errors", "eos", "robustness"):
+        target = f"entromax.validation.{module}.load_potential"
+        monkeypatch.setattr(target, lambda _: LennardJones(sigma=0.9, epsilon=30.0, rc=6.0))
+    make_element(tmp_path / "Al")
+    report_element("Al", SETTINGS, library=campaign / "library", folder=tmp_path / "Al", output=tmp_path / "r.html")
+    page = Page((tmp_path / "r.html").read_text())
+    verdicts = [attributes["class"] for _, attributes in page.tags if "verdict" in (attributes.get("class") or "")]
+    assert verdicts == ["verdict red"]
+    for words in ("do not trust it", "On unseen structures its energies are off", "failed after", "no minimum"):
+        assert words in page.text
+
+
+def test_report_without_validation_is_not_green(campaign: Path, tmp_path: Path) -> None:
+    report_element("Al", SETTINGS, library=campaign / "library", folder=tmp_path / "Al", output=tmp_path / "r.html")
+    page = Page((tmp_path / "r.html").read_text())
+    assert "not fully tested" in page.text
+    assert not any(attributes.get("class") == "verdict green" for _, attributes in page.tags)
+
+
+def test_projection_is_that_of_principal_components() -> None:
+    rng = np.random.default_rng(1)
+    q = rng.normal(size=(500, 4)) * [5.0, 2.0, 0.1, 0.1] + 7.0
+    projected, extra, explained = project({"one": q}, q[:1])
+    singular = np.linalg.svd(q - q.mean(axis=0), compute_uv=False)
+    assert explained == pytest.approx(singular[:2] ** 2 / np.sum(singular**2))
+    assert projected["one"].var(axis=0) == pytest.approx(singular[:2] ** 2 / len(q))
+    assert extra[0] == pytest.approx(projected["one"][0])
+
+
+def test_shapes_are_those_of_the_crystal() -> None:
+    row = describe([crystal("fcc", "X", 2**-0.5)], "random").iloc[0]
+    assert (row["volume"], row["atoms"]) == (pytest.approx(2**-0.5), 1)
+    assert row["nearest"] == pytest.approx(1.0)
