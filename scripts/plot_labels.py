@@ -4,4 +4,8 @@ from entromax.report import plot_labels
 from entromax.runtime import job_log
 
 with job_log(snakemake.log[0]):
-    plot_labels(snakemake.input.ledgers, dict(snakemake.output.items()), element=snakemake.wildcards.element)
+    plot_labels(
+        [*snakemake.input.ledgers, snakemake.input.reference],
+        dict(snakemake.output.items()),
+        element=snakemake.wildcards.element,
+    )

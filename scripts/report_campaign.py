@@ -6,7 +6,7 @@ from entromax.runtime import job_log
 
 with job_log(snakemake.log[0]):
     report_campaign(
-        CampaignSettings.model_validate(snakemake.config),
+        CampaignSettings.model_validate(snakemake.params.config),
         results=snakemake.params.results,
         figure=snakemake.output.figure,
         output=snakemake.output.report,

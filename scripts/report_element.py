@@ -7,7 +7,7 @@ from entromax.runtime import job_log
 with job_log(snakemake.log[0]):
     report_element(
         snakemake.wildcards.element,
-        CampaignSettings.model_validate(snakemake.config),
+        CampaignSettings.model_validate(snakemake.params.config),
         library=snakemake.params.library,
         folder=snakemake.params.folder,
         output=snakemake.output.report,
