@@ -1,7 +1,7 @@
 """entromax: from a chemical element to a validated interatomic potential.
 
-    snakemake --profile profiles/local                              # the quickstart campaign
-    snakemake --profile profiles/slurm --configfile my_campaign.yaml
+snakemake --profile profiles/local                              # the quickstart campaign
+snakemake --profile profiles/slurm --configfile my_campaign.yaml
 """
 
 from snakemake.utils import min_version

@@ -16,5 +16,4 @@ with job_log(snakemake.log[0]):
         settings=TypeAdapter(PotentialSettings).validate_python(snakemake.params.settings),
         seed=snakemake.params.seed,
         threads=snakemake.threads,
-        campaign=snakemake.params.config_hash,
     )

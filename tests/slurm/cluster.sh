@@ -9,6 +9,8 @@ stop() {
     for daemon in slurmd slurmctld munged; do
         [ ! -s "$dir/$daemon.pid" ] || kill "$(cat "$dir/$daemon.pid")" 2>/dev/null || true
     done
+    # Left behind, they would make every start of Snakemake wait 10 s for a controller that is gone.
+    rm -f /etc/slurm/slurm.conf /etc/slurm/gres.conf
 }
 
 if [ "$action" = stop ]; then stop; exit 0; fi

@@ -59,7 +59,10 @@ BAD = {
     ),
     "true for a number": (with_al(seed=True), ["seed", "True"]),
     "text for a list": (with_al(library={"cells": {"volume": "0.5-3"}}), ["library.cells.volume", "list"]),
-    "three numbers in a range": (with_al(library={"cells": {"volume": [0.5, 1, 2]}}), ["library.cells.volume", "fewer"]),
+    "three numbers in a range": (
+        with_al(library={"cells": {"volume": [0.5, 1, 2]}}),
+        ["library.cells.volume", "fewer"],
+    ),
     "volume range upside down": (
         with_al(library={"cells": {"volume": [3.5, 0.5]}}),
         ["library.cells.volume", "write [0.5, 3.5]"],
@@ -192,7 +195,9 @@ def test_overlay_merges_mappings_and_replaces_the_rest() -> None:
 
 def test_generated_files_are_fresh() -> None:
     for path, text in ((docs.README, docs.readme()), (docs.SCHEMA, json.dumps(docs.schema(), indent=2) + "\n")):
-        difference = difflib.unified_diff((ROOT / path).read_text().splitlines(), text.splitlines(), "committed", "models")
+        difference = difflib.unified_diff(
+            (ROOT / path).read_text().splitlines(), text.splitlines(), "committed", "models"
+        )
         assert not list(difference), f"{path} is stale, run `python -m entromax.config.docs`:\n" + "\n".join(difference)
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from entromax.config import ConfigError, load_campaign
-from entromax.runtime import config_hash
 from entromax.workflow import check_profile, require_engines
 
 try:
@@ -25,7 +24,6 @@ try:
 except ConfigError as error:
     raise WorkflowError(f"the configuration cannot be used\n{error}") from None
 
-CONFIG_HASH = config_hash(config)
 SEED = config["seed"]
 ELEMENTS = list(config["elements"])
 POTENTIALS = list(config["potentials"])

@@ -16,24 +16,6 @@ rule save_config:
         "../../scripts/save_config.py"
 
 
-rule measure_diversity:
-    input:
-        state="<results>/library/round_0/state.npz",
-        random="<results>/library/random.extxyz",
-        library="<results>/library/library.extxyz",
-    output:
-        table="<results>/library/diversity.csv",
-    log:
-        "<logs>/measure_diversity.log",
-    conda:
-        "../../envs/entromax.yaml"
-    params:
-        library=lookup(dpath="library", within=config),
-        seed=SEED,
-    script:
-        "../../scripts/measure_diversity.py"
-
-
 rule plot_library:
     input:
         state="<results>/library/round_0/state.npz",
@@ -70,6 +52,7 @@ rule plot_library:
             category="library",
             labels={"figure": "gallery of structures"},
         ),
+        diversity="<results>/library/diversity.csv",
         volume="<results>/library/figures/volume.png",
         atoms="<results>/library/figures/atoms.png",
         nearest="<results>/library/figures/nearest.png",

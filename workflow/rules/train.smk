@@ -19,7 +19,6 @@ rule train_potential:
     params:
         settings=lookup(dpath="potentials/{potential}", within=config),
         d_nn=lookup(dpath="elements/{element}/d_nn", within=config),
-        config_hash=CONFIG_HASH,
         seed=SEED,
     script:
         "../../scripts/train_potential.py"

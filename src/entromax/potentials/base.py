@@ -112,7 +112,6 @@ def train_potential(
     settings: Settings,
     seed: int,
     threads: int = 1,
-    campaign: str | None = None,
 ) -> dict[str, Any]:
     """Fit one potential and put it, all at once, into the folder ``potential``.
 
@@ -125,7 +124,6 @@ def train_potential(
         settings: settings of the family.
         seed: of everything random in the fit.
         threads: processor cores.
-        campaign: hash of the campaign's configuration, for the provenance; None: hash of ``settings``.
 
     Returns:
         The contents of ``potential.json``.
@@ -154,7 +152,7 @@ def train_potential(
             "fit_seconds": round(time.monotonic() - started, 2),
             "lammps": family.export(folder, element),
             "facts": facts,
-            "provenance": provenance(config=campaign or config_hash(dump), seed=seed),
+            "provenance": provenance(config=config_hash(dump), seed=seed),
         }
         write_json(folder / CARD, card)
     logger.info("%s: %s fitted to %d structures in %.1f s", potential, name, len(data.train), card["fit_seconds"])
