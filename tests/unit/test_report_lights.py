@@ -113,6 +113,7 @@ def test_flawless_potential_is_green_and_still_says_what_was_not_tested() -> Non
                         "potential": "none",
                         "potential_reason": "no minimum between 15 and 18 Å³/atom",
                         "minima": 1,
+                        "wide_minimum_volume": 18.4,
                     }
                 }
             },

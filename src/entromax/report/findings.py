@@ -128,7 +128,11 @@ def _eos_findings(potential: PotentialResults, ground_state: str, limits: Thresh
     found = []
     for name, entry in potential.eos.items():
         if entry["reference"] == "minimum" and entry["potential"] == "none":
-            found.append(Finding(RED, f"For {name} it has {entry['potential_reason']}, where the reference has one."))
+            lowest = (
+                f"; between 0.6 and 1.6 of that volume it is lowest at {number(entry['wide_minimum_volume'])} Å³/atom"
+            )
+            text = f"For {name} it has {entry['potential_reason']}, where the reference has one{lowest}."
+            found.append(Finding(RED, text))
         if entry["minima"] > 1:
             text = f"E(V) of {name} has {entry['minima']} minima between 0.6 and 1.6 of its volume; one is right."
             found.append(Finding(RED if name == ground_state else AMBER, text))

@@ -47,11 +47,17 @@ def error_blocks(potential: PotentialResults, prefix: str, limits: Thresholds) -
     images += embed(
         potential.folder / "errors_energy.png",
         "Energy error by energy above the lowest structure",
-        "Where the error sits: structures far above the ground state are harder, and matter less at low temperature.",
+        "Where the error sits. Structures far above the ground state matter less at low temperature.",
+    )
+    card = potential.potential
+    fitted = (
+        f"{prefix}Fitted to {card['training_structures']} structures in {number(card['fit_seconds'])} s."
+        if card
+        else ""
     )
     fine = Block(fold="Errors by energy, volume, size and kind", table=bins_table(potential.bins))
     return [
-        Block(table=Table(columns, rows, f"{prefix}errors by set")),
+        Block(text=fitted, note=True, table=Table(columns, rows, f"{prefix}errors by set")),
         *present(images),
         *([fine] if len(potential.bins) else []),
     ]
