@@ -243,6 +243,7 @@ def summarise_crystals(table: pd.DataFrame) -> dict[str, Any]:
             "reference_reason": reference["reason"],
             "potential_reason": own["reason"],
             "minima": int(own["minima"]),
+            "wide_minimum_volume": float(own["wide_minimum_volume"]),
         }
         if reference["status"] == own["status"] == "minimum":
             entry["volume_error"] = 100 * (own["volume"] / reference["volume"] - 1)
