@@ -147,7 +147,11 @@ def plot_eos(curves: pd.DataFrame, path: str | Path) -> None:
             return
         for k, name in enumerate(points["crystal"].unique()):
             _draw_crystal(axes, curves, str(name), CRYSTAL_COLOURS[k % len(CRYSTAL_COLOURS)])
-        low, high = points["energy"].min(), points.loc[points["source"] == "reference", "energy"].max()
+        reference = points.loc[points["source"] == "reference", "energy"]
+        # A potential that is far off shall be seen to be off, but not squeeze the reference into a line.
+        low, reach = reference.min(), 3 * max(float(np.ptp(reference)), 0.02)
+        high = min(points["energy"].max(), low + reach)
+        low = max(points["energy"].min(), low - reach)
         pad = 0.12 * max(high - low, 0.02)
         width = points["volume"].max() - points["volume"].min()
         axes.set_xlim(points["volume"].min() - 0.15 * width, points["volume"].max() + 0.15 * width)
