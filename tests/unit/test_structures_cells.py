@@ -7,7 +7,7 @@ from ase.neighborlist import neighbor_list
 from entromax.config.models import CellSettings, SeedSettings
 from entromax.structures.constraints import core_energy, heights, is_allowed, shape_energy, volume_energy
 from entromax.structures.crystals import crystal
-from entromax.structures.random_cells import random_structures
+from entromax.structures.random_cells import random_cell, random_structures, random_symmetric
 
 
 def _pairs(atoms: Atoms, cutoff: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -67,16 +67,27 @@ def test_same_seed_gives_the_same_structures():
     assert all(np.array_equal(x.positions, y.positions) and (x.cell == y.cell).all() for x, y in zip(a, b, strict=True))
 
 
-def test_symmetric_seeds_have_more_symmetry_than_chance():
-    # Equivalent atoms have equal sorted distances; in a random cell no two atoms do.
-    settings = SeedSettings(random=0, crystal=0, symmetric=1, disordered=0)
-    structures = random_structures(40, CellSettings(atoms=[2, 16]), np.random.default_rng(2), settings)
-    repeated = 0
-    for atoms in structures:
-        i, d = neighbor_list("id", atoms, 1.5 * atoms.get_volume() ** (1 / 3))
-        rows = {tuple(np.round(np.sort(d[i == k]), 5)) for k in range(len(atoms))}
-        repeated += len(rows) < len(atoms)
-    assert repeated > 20
+def _has_equivalent_atoms(atoms: Atoms) -> bool:
+    # Equivalent atoms have equal sorted distances; in a random cell of more than two atoms none do.
+    i, d = neighbor_list("id", atoms, 1.5 * atoms.get_volume() ** (1 / 3))
+    rows = {tuple(np.round(np.sort(d[i == k]), 5)) for k in range(len(atoms))}
+    return len(rows) < len(atoms)
+
+
+def test_crystals_of_a_random_space_group_have_equivalent_atoms_and_random_cells_have_not():
+    rng = np.random.default_rng(2)
+    drawn = [random_symmetric(12, 1.0, CellSettings(), rng) for _ in range(60)]
+    symmetric = [atoms for atoms in drawn if atoms is not None and 2 < len(atoms) <= 12]
+    assert len(symmetric) > 20
+    assert np.mean([_has_equivalent_atoms(atoms) for atoms in symmetric]) > 0.9
+    cells = [random_cell(6, 1.0, CellSettings(), rng) for _ in range(20)]
+    assert not any(_has_equivalent_atoms(atoms) for atoms in cells if atoms is not None)
+
+
+def test_crystals_of_more_than_two_atoms_are_disordered():
+    settings = SeedSettings(random=0, crystal=0.5, symmetric=0.5, disordered=0)
+    structures = random_structures(40, CellSettings(atoms=[1, 16]), np.random.default_rng(2), settings)
+    assert not any(_has_equivalent_atoms(atoms) for atoms in structures if len(atoms) > 2)
 
 
 def test_impossible_bounds_are_an_error_that_names_the_keys():

@@ -88,10 +88,15 @@ class CellSettings(Settings):
 class SeedSettings(Settings):
     """What the structures of a batch grow from: relative shares of the kinds of seeds, and their disorder."""
 
-    random: float = Field(0.4, ge=0, description="share of random cells [1]")
-    symmetric: float = Field(0.4, ge=0, description="share of crystals of a random space group [1]")
-    crystal: float = Field(0.2, ge=0, description="share of common crystals, from fcc to A8 [1]")
-    disordered: float = Field(0.5, ge=0, le=1, description="part of the crystals that is strained and rattled [1]")
+    random: float = Field(0.6, ge=0, description="share of random cells [1]")
+    symmetric: float = Field(0.25, ge=0, description="share of crystals of a random space group [1]")
+    crystal: float = Field(0.15, ge=0, description="share of common crystals, from fcc to A8 [1]")
+    disordered: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="part of the one- and two-atom crystals that is strained and rattled; larger ones all are [1]",
+    )
     strain: float = Field(0.15, ge=0, le=0.5, description="largest standard deviation of the strain [1]")
     rattle: float = Field(0.12, ge=0, le=0.5, description="largest standard deviation of displacements [d_nn]")
     sizes: Literal["uniform", "log_uniform"] = Field("log_uniform", description="distribution of the numbers of atoms")
@@ -232,13 +237,15 @@ class GapSettings(Settings):
     cutoff: float = Field(2.0, gt=1, le=4, description="cutoff radius [d_nn]")
     n_max: int = Field(8, ge=2, le=14, description="SOAP radial functions")
     l_max: int = Field(6, ge=1, le=12, description="SOAP largest angular momentum")
-    atom_sigma: float = Field(0.18, gt=0.05, le=0.6, description="width of the SOAP density of an atom [d_nn]")
+    atom_sigma: float = Field(0.25, gt=0.05, le=0.6, description="width of the SOAP density of an atom [d_nn]")
     zeta: int = Field(4, ge=1, le=8, description="power of the SOAP kernel")
+    delta: float = Field(0.5, gt=0, description="prior width of the SOAP energy of an atom [eV]")
+    delta_two_body: float = Field(2.0, gt=0, description="prior width of the two-body energy of a pair [eV]")
     n_sparse: int = Field(500, ge=10, description="SOAP sparse points (at most the number of environments)")
     n_sparse_two_body: int = Field(20, ge=5, description="two-body sparse points")
     sigma_energy: float = Field(0.005, gt=0, description="expected error of energies [eV/atom]")
     sigma_force: float = Field(0.1, gt=0, description="expected error of forces [eV/Å]")
-    sigma_stress: float = Field(0.01, gt=0, description="expected error of stresses [eV/Å^3]")
+    sigma_stress: float = Field(0.003, gt=0, description="expected error of stresses [eV/Å^3]")
     energy_scale: float = Field(5.0, gt=0, description="errors grow as exp(E/2 energy_scale), E above lowest [eV/atom]")
 
 

@@ -18,6 +18,7 @@ from entromax.structures.constraints import HEIGHT_MARGIN, VOLUME_MARGIN
 from entromax.structures.crystals import DEFAULT_C_OVER_A, DEFAULT_U, crystal
 
 _TRIES = 1000
+_PERFECT = 2  # largest crystal that may stay without disorder, atoms
 _SPECIAL = np.array([0.0, 0.0, 0.0, 0.5, 0.5, 0.25, 0.75, 1 / 3, 2 / 3, 0.125])
 _FREE = np.array(
     [
@@ -57,7 +58,8 @@ def random_structures(
     structures = []
     for kind in rng.choice(list(makers), size=n, p=shares / shares.sum()):
         atoms = _one(makers[kind], cells, rng, "uniform" if seeds is None else seeds.sizes)
-        if kind != "random" and seeds is not None and rng.random() < seeds.disordered:
+        # Equivalent atoms are one environment and as many labels: only small crystals stay perfect.
+        if kind != "random" and seeds is not None and (len(atoms) > _PERFECT or rng.random() < seeds.disordered):
             _disorder(atoms, rng, seeds)
         atoms.info["seed_kind"] = str(kind)
         structures.append(atoms)
@@ -206,4 +208,4 @@ def _disorder(atoms: Atoms, rng: np.random.Generator, seeds: SeedSettings) -> No
     strain = rng.uniform(0, seeds.strain) * rng.normal(size=(3, 3))
     atoms.set_cell(atoms.cell.array @ (np.eye(3) + (strain + strain.T) / 2), scale_atoms=True)
     atoms.set_cell(atoms.cell.array * (volume / atoms.get_volume()) ** (1 / 3), scale_atoms=True)
-    atoms.positions += rng.uniform(0, seeds.rattle) * rng.normal(size=(len(atoms), 3))
+    atoms.positions += rng.uniform(seeds.rattle / 4, seeds.rattle) * rng.normal(size=(len(atoms), 3))
