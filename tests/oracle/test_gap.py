@@ -1,5 +1,7 @@
 """GAP fitted to EMT: errors small where it was trained, forces and stress are derivatives of its energy."""
 
+import re
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -10,10 +12,9 @@ from ase.neighborlist import neighbor_list
 from entromax.config.models import GapSettings
 from entromax.potentials import load_potential, train_potential
 from entromax.potentials.base import FitError
-from entromax.potentials.gap import gap_fit_command, weighted
+from entromax.potentials.gap import gap_fit_command, require_targets, weighted
 from entromax.structures import read_structures, with_sid, write_structures
 
-pytest.importorskip("quippy")
 D_NN = 2.86
 SMALL = GapSettings(n_max=5, l_max=3, n_sparse=100)
 
@@ -132,13 +133,26 @@ def test_the_same_seed_gives_the_same_potential(campaign):
         assert energies[0] == pytest.approx(energies[1], abs=1e-9)
 
 
-def test_expected_errors_of_each_structure_reach_the_fit(campaign):
-    """With stresses that count for nothing the stress error must grow, with forces that do not the force error."""
+@pytest.mark.parametrize(("loosened", "which", "growth"), [("sigma_force", 1, 1.1), ("sigma_stress", 2, 1.3)])
+def test_forces_and_stresses_are_fitted_each_for_itself(campaign, loosened, which, growth):
+    """One whose expected error is huge counts for nothing: its error must grow while the other is still fitted."""
     folder, train, _ = campaign
     base = errors(folder / "potential", train[1:])
-    fit(folder, folder / "loose", SMALL.model_copy(update={"sigma_stress": 100.0, "sigma_force": 100.0}))
-    loose = errors(folder / "loose", train[1:])
-    assert loose[1] > 2 * base[1] and loose[2] > 1.3 * base[2]
+    fit(folder, folder / loosened, SMALL.model_copy(update={loosened: 100.0}))
+    assert errors(folder / loosened, train[1:])[which] > growth * base[which]
+
+
+def test_a_target_that_gap_fit_did_not_read_is_an_error(campaign, tmp_path):
+    """ASE writes a 3 x 3 array as JSON, and gap_fit skips what it cannot parse without a word."""
+    folder, train, _ = campaign
+    prepared = weighted(train, SMALL, box=20.0)
+    log = tmp_path / "gap_fit.log"
+    text = (folder / "potential/gap_fit.log").read_text()
+    log.write_text(text)
+    require_targets(log, prepared)
+    log.write_text(re.sub(r"(REF_virial\) found:\s*)\d+", r"\g<1>0", text))
+    with pytest.raises(FitError, match="read 0 of 240 virials"):
+        require_targets(log, prepared)
 
 
 def test_weights_fall_with_energy_as_the_settings_say(campaign):

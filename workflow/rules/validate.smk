@@ -31,7 +31,7 @@ rule validate_errors:
             caption="../report/errors_energy.rst",
             category="{element}",
             subcategory="{potential}",
-            labels={"figure": "errors by energy, volume and size"},
+            labels={"figure": "errors by energy above the lowest"},
         ),
     log:
         "<logs>/validate_errors/{element}/{potential}.log",

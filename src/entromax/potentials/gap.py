@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +21,6 @@ from entromax.structures import write_structures
 MODEL, LOG, TRAINING = "gap.xml", "gap_fit.log", "train.extxyz"
 CUTOFF_WIDTH = 0.35
 """Width over which the kernels go to zero at the cutoff [d_nn]; also the length scale of the two-body kernel."""
-DELTA_TWO_BODY, DELTA_SOAP = 2.0, 1.0
-"""Prior standard deviations [eV] of the two-body energy of a pair and of the SOAP energy of an atom."""
 SPARSE_JITTER = 1e-8
 SIGMA_ATOM = 1e-4
 """Expected error of the free atom [eV]: it fixes the zero of energy."""
@@ -46,6 +45,7 @@ class GapFamily(Family[GapSettings]):
         (folder / f"{TRAINING}.idx").unlink(missing_ok=True)
         if finished.returncode != 0 or not (folder / MODEL).is_file():
             raise FitError(_explain(folder, finished.returncode))
+        require_targets(folder / LOG, training)
         return {"environments": environments, "n_sparse": min(settings.n_sparse, environments), "log": LOG}
 
     def load(self, folder: Path) -> BaseCalculator:
@@ -92,7 +92,8 @@ def weighted(structures: Sequence[Atoms], settings: GapSettings, box: float) -> 
         xx, yy, zz, yz, xz, xy = -volume * np.asarray(atoms.info["REF_stress"], dtype=float)
         copy.info = {
             "REF_energy": float(atoms.info["REF_energy"]),
-            "REF_virial": np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]),
+            # Nine numbers in a row: ASE writes a 3 x 3 array as JSON, which gap_fit skips without a word.
+            "REF_virial": np.array([xx, xy, xz, xy, yy, yz, xz, yz, zz]),
             "config_type": str(atoms.info.get("config_type", "library")),
             "energy_sigma": scale * settings.sigma_energy * len(atoms) ** 0.5,
             "force_sigma": scale * settings.sigma_force,
@@ -107,11 +108,12 @@ def gap_fit_command(settings: GapSettings, *, d_nn: float, environments: int, se
     cutoff, width = settings.cutoff * d_nn, CUTOFF_WIDTH * d_nn
     two_body = (
         f"distance_2b cutoff={cutoff:.6f} cutoff_transition_width={width:.6f} covariance_type=ard_se "
-        f"delta={DELTA_TWO_BODY} theta_uniform={width:.6f} sparse_method=uniform n_sparse={settings.n_sparse_two_body}"
+        f"delta={settings.delta_two_body} theta_uniform={width:.6f} "
+        f"sparse_method=uniform n_sparse={settings.n_sparse_two_body}"
     )
     soap = (
         f"soap cutoff={cutoff:.6f} cutoff_transition_width={width:.6f} atom_sigma={settings.atom_sigma * d_nn:.6f} "
-        f"n_max={settings.n_max} l_max={settings.l_max} zeta={settings.zeta} delta={DELTA_SOAP} "
+        f"n_max={settings.n_max} l_max={settings.l_max} zeta={settings.zeta} delta={settings.delta} "
         f"covariance_type=dot_product sparse_method=cur_points n_sparse={min(settings.n_sparse, environments)}"
     )
     return [
@@ -129,6 +131,26 @@ def gap_fit_command(settings: GapSettings, *, d_nn: float, environments: int, se
         f"gp_file={MODEL}",
         f"rnd_seed={seed % 2_000_000_000 + 1}",
     ]
+
+
+def require_targets(log: Path, training: Sequence[Atoms]) -> None:
+    """Check that ``gap_fit`` has read every energy, force and virial: it skips what it cannot parse.
+
+    Raises:
+        FitError: its log reports other numbers.
+    """
+    bulk = [atoms for atoms in training if "REF_virial" in atoms.info]
+    wanted = {
+        "energies": len(training),
+        "forces": 3 * sum(len(atoms) for atoms in training),
+        "virials": 6 * len(bulk),  # it counts the independent components
+    }
+    text = log.read_text(errors="replace")
+    for name, number in wanted.items():
+        match = re.search(rf"Number of target {name} \(property name: \w+\) found:\s*(\d+)", text)
+        found = int(match.group(1)) if match else 0
+        if found != number:
+            raise FitError(f"gap_fit read {found} of {number} {name}; see {log}")
 
 
 def gap_fit_executable() -> Path:
