@@ -22,7 +22,7 @@ def test_every_label_is_accounted_for(emt_campaign: Path) -> None:
         for shard in (emt_campaign / "results/Al/structures").glob("*.extxyz")
         for atoms in read_structures(shard)
     ]
-    library = manifest[manifest.role != "reference"]
+    library = manifest[manifest.config_type == "library"]
     assert sorted(library.sid) == sorted(labelled)
     assert len(labelled) == 20
 
