@@ -7,6 +7,7 @@ FOLDER (default: a temporary one) receives the clone. Takes as long as the quick
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,13 @@ import yaml
 from entromax.runtime import config_hash, provenance, write_json
 
 ROOT = Path(__file__).parents[1]
+PICTURES = {
+    "growth": "library/figures/growth.png",
+    "coverage": "library/figures/coverage.png",
+    "gallery": "library/figures/gallery.png",
+    "parity_force": "Al/validation/gap/parity_force.png",
+    "eos": "Al/validation/gap/eos_ground_state.png",
+}
 
 
 def timed(command: list[str], folder: Path) -> float:
@@ -72,6 +80,18 @@ def figures(results: Path) -> dict[str, Any]:
     }
 
 
+def keep_pictures(clone: Path) -> None:
+    """Copy pictures of the run to docs/pictures and draw the pipeline (needs graphviz)."""
+    folder = ROOT / "docs/pictures"
+    folder.mkdir(exist_ok=True)
+    for name, path in PICTURES.items():
+        shutil.copy(clone / "results" / path, folder / f"{name}.png")
+    graph = subprocess.run(
+        [clone / ".venv/bin/snakemake", "--rulegraph", "--forceall"], cwd=clone, check=True, capture_output=True
+    )
+    subprocess.run(["dot", "-Tsvg", "-o", folder / "pipeline.svg"], input=graph.stdout, check=True)
+
+
 def main() -> None:
     """Clone, run, gather, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -85,6 +105,7 @@ def main() -> None:
         timed([snakemake, "--dry-run", "--quiet", "all", "--forceall", "--profile", f"profiles/{name}"], clone)
         for name in ("local", "slurm")
     ]
+    keep_pictures(clone)
     data = {
         "wall_s": round(wall),
         "dry_run_s": {"local": round(plan[0], 1), "slurm": round(plan[1], 1)},
