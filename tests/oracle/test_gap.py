@@ -170,7 +170,7 @@ def test_weights_fall_with_energy_as_the_settings_say(campaign):
 def test_sparse_points_never_outnumber_environments():
     command = gap_fit_command(SMALL, d_nn=D_NN, environments=33, seed=0)
     assert "n_sparse=33" in " ".join(command)
-    assert f"cutoff={2.0 * D_NN:.6f}" in " ".join(command)
+    assert f"cutoff={SMALL.cutoff * D_NN:.6f}" in " ".join(command)
 
 
 def test_the_card_says_what_the_potential_is_and_no_leftovers_remain(campaign):

@@ -11,7 +11,6 @@ from entromax.labels.run import label_structures
 from entromax.labels.store import stores
 from entromax.structures import with_sid
 
-pytest.importorskip("gpaw")
 CHEAP = GpawSettings(ecut=200.0, kspacing=1.2, width=0.2)
 
 

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CLUSTER = Path(__file__).with_name("cluster.sh")
 EMT = ROOT / "tests/workflow/emt.yaml"
+ONE_ROUND = Path(__file__).with_name("one_round.yaml")
 NAMES = {"slurm_partition: CHANGE_ME": "slurm_partition: cpu", "slurm_account: CHANGE_ME": "slurm_account: none"}
 
 
@@ -32,7 +33,7 @@ def profile(tmp_path: Path) -> Path:
     for placeholder, name in NAMES.items():
         text = text.replace(placeholder, name)
     assert "CHANGE_ME" not in text.split("set-resources")[0]
-    text = text.replace("slurm_partition: cpu\n    gpus", "slurm_partition: gpu\n    gpus")
+    text = text.replace("slurm_partition: cpu\n    gpu: 1", "slurm_partition: gpu\n    gpu: 1")
     text = text.replace("slurm-init-seconds-before-status-checks: 10", "slurm-init-seconds-before-status-checks: 2")
     (tmp_path / "profile").mkdir()
     (tmp_path / "profile/config.yaml").write_text(text)
@@ -42,8 +43,8 @@ def profile(tmp_path: Path) -> Path:
 def test_labels_are_made_by_slurm_jobs(cluster: Path, profile: Path, tmp_path: Path) -> None:
     command = [
         Path(sys.executable).with_name("snakemake"),
-        "--snakefile", ROOT / "Snakefile", "--profile", profile, "--configfile", EMT, "--directory", tmp_path,
-        "--", "results/Al/dataset/manifest.parquet",
+        "--snakefile", ROOT / "Snakefile", "--profile", profile, "--configfile", EMT, ONE_ROUND,
+        "--directory", tmp_path, "--", "results/Al/dataset/manifest.parquet",
     ]  # fmt: skip
     run = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
     accounting = subprocess.run(
@@ -52,7 +53,8 @@ def test_labels_are_made_by_slurm_jobs(cluster: Path, profile: Path, tmp_path: P
     assert run.returncode == 0, run.stdout + run.stderr + accounting
     jobs = [line for line in accounting.splitlines() if "JobName=entromax" in line]
     assert jobs and all("JobState=COMPLETED" in job for job in jobs)
-    assert sum("Partition=gpu" in job and "gres/gpu" in job for job in jobs) == 4, "one GPU job per batch"
+    assert ["Partition=gpu" in job for job in jobs] == ["TresPerJob=gres:gpu:1" in job for job in jobs]
+    assert sum("Partition=gpu" in job for job in jobs) == 1, "one GPU job per batch"
     manifest = pd.read_parquet(tmp_path / "results/Al/dataset/manifest.parquet")
     assert (manifest.state == "converged").all()
 

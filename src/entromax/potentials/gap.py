@@ -19,8 +19,6 @@ from entromax.potentials.base import Family, FitData, FitError
 from entromax.structures import write_structures
 
 MODEL, LOG, TRAINING = "gap.xml", "gap_fit.log", "train.extxyz"
-CUTOFF_WIDTH = 0.35
-"""Width over which the kernels go to zero at the cutoff [d_nn]; also the length scale of the two-body kernel."""
 SPARSE_JITTER = 1e-8
 SIGMA_ATOM = 1e-4
 """Expected error of the free atom [eV]: it fixes the zero of energy."""
@@ -105,7 +103,7 @@ def weighted(structures: Sequence[Atoms], settings: GapSettings, box: float) -> 
 
 def gap_fit_command(settings: GapSettings, *, d_nn: float, environments: int, seed: int) -> list[str]:
     """Return the command line; lengths in Å. ``seed`` makes the choice of sparse points reproducible."""
-    cutoff, width = settings.cutoff * d_nn, CUTOFF_WIDTH * d_nn
+    cutoff, width = settings.cutoff * d_nn, settings.transition * d_nn
     two_body = (
         f"distance_2b cutoff={cutoff:.6f} cutoff_transition_width={width:.6f} covariance_type=ard_se "
         f"delta={settings.delta_two_body} theta_uniform={width:.6f} "
