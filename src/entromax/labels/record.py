@@ -145,7 +145,7 @@ def wanted_mesh(atoms: Atoms) -> list[int] | None:
 def too_close(atoms: Atoms, min_distance: float) -> str:
     """Return why a structure is rejected before any calculation, or ``""``.
 
-    Overlapping atoms mostly do not make DFT fail: they converge to forces of 1e3 eV/Å (FACTS_dft.md).
+    Overlapping atoms mostly do not make DFT fail: they converge to forces of 1e3 eV/Å.
 
     Args:
         atoms: structure; a free atom is never rejected.

@@ -37,7 +37,7 @@ PATIENCE = 3
 class GpawEngine(Engine[GpawSettings]):
     """GPAW with plane waves: Davidson first and, in a difficult case, another eigensolver and ever more careful mixing.
 
-    The energy is the free energy, which is the one whose derivatives the forces and the stress are (FACTS_dft.md).
+    The energy is the free energy, which is the one whose derivatives the forces and the stress are.
     """
 
     rungs = (
