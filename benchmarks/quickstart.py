@@ -58,7 +58,7 @@ def figures(results: Path) -> dict[str, Any]:
     labels = pd.concat(ledgers)
     test = json.loads((results / "Al/validation/gap/errors.json").read_text())["splits"]["test"]
     parameters = pd.read_csv(results / "Al/validation/gap/eos_parameters.csv")
-    robustness = pd.read_csv(results / "Al/validation/gap/robustness_runs.csv")
+    robustness = json.loads((results / "Al/validation/gap/robustness.json").read_text())
     quests = [name for name in diversity.columns if name.startswith("quests")]
     return {
         "environments": int(diversity.loc["maximised", "n_environments"]),
@@ -74,8 +74,7 @@ def figures(results: Path) -> dict[str, Any]:
             name: equilibrium(parameters, source)
             for name, source in (("potential", "potential"), ("dft", "reference"), ("literature", "wien2k"))
         },
-        "robustness_runs": len(robustness),
-        "robustness_stable": int((robustness["verdict"] == "physical").sum()),
+        "robustness": {"runs": robustness["runs"], "physical": robustness["physical"]},
         "provenance": provenance(config=config_hash(config), seed=config["seed"]),
     }
 
