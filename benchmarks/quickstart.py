@@ -39,7 +39,7 @@ def timed(command: list[str], folder: Path) -> float:
 
 def bad_input_cases() -> int:
     """Count the cases of wrong input in the tests."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/unit/test_config.py", "-k", "refused"]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "tests/unit/test_config.py", "-k", "refused"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return sum("::" in line for line in run.stdout.splitlines())
 
@@ -91,6 +91,38 @@ def keep_pictures(clone: Path) -> None:
     subprocess.run(["dot", "-Tsvg", "-o", folder / "pipeline.svg"], input=graph.stdout, check=True)
 
 
+def table(data: dict[str, Any]) -> str:
+    """Return the table of README."""
+    fcc, random, maximised = data["al_fcc"], data["quests_random"], data["quests_maximised"]
+    states = ", ".join(f"{count} {state}" for state, count in data["label_states"].items())
+    crystals = " / ".join(f"{fcc[name]['v0']:.2f}, {fcc[name]['b']:.0f}" for name in ("potential", "dft", "literature"))
+    rows = {
+        "wall time of `./run`, set-up included": f"{data['wall_s'] / 60:.0f} min",
+        "plan of the whole campaign (`--dry-run`)": f"{data['dry_run_s']['local']:.0f} s",
+        f"entropy H, {data['environments']} environments, random → maximised": (
+            f"{data['h_random']:.1f} → {data['h_maximised']:.1f} nats"
+        ),
+        f"QUESTS entropy at bandwidth {' / '.join(name.split('_')[1] for name in random)}": " / ".join(
+            f"{random[name]:.2f} → {maximised[name]:.2f}" for name in random
+        ),
+        "labels": f"{states}; {data['label_cpu_s_mean']:.1f} s each",
+        "GAP on unseen structures, RMSE": f"{data['energy_rmse_mev']:.0f} meV/atom, {data['force_rmse_ev_a']:.2f} eV/Å",
+        "fcc Al, V₀ [Å³] and B [GPa]: potential / DFT / WIEN2k": crystals,
+        "hot and compressed dynamics that stay physical": "{physical} of {runs}".format(**data["robustness"]),
+        "cases of wrong input that the tests refuse": str(data["bad_input_cases"]),
+    }
+    return "\n".join(["| | |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows.items())])
+
+
+def update_readme(data: dict[str, Any]) -> None:
+    """Put the table between its markers in README."""
+    path = ROOT / "README.md"
+    opening, closing = "<!-- quickstart: written by benchmarks/quickstart.py -->\n", "\n<!-- /quickstart -->"
+    before, rest = path.read_text().split(opening)
+    after = rest.split(closing.strip())[1]
+    path.write_text(f"{before}{opening}{table(data)}{closing}{after}")
+
+
 def main() -> None:
     """Clone, run, gather, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -112,6 +144,7 @@ def main() -> None:
         **figures(clone / "results"),
     }
     write_json(ROOT / "docs/results/quickstart.json", data)
+    update_readme(data)
     print(json.dumps(data, indent=2))
 
 
