@@ -43,7 +43,7 @@ POTMILL_SECONDS = 4.1
 VARIANTS = {
     "60 steps, float64": OptimiserSettings(steps=60, precision="float64"),
     "60 steps, float32": OptimiserSettings(steps=60, precision="float32"),
-    "20 steps, float32": OptimiserSettings(steps=20, precision="float32"),
+    "30 steps, float32": OptimiserSettings(steps=30, precision="float32"),
 }
 DEFAULT = "60 steps, float64"
 
@@ -138,15 +138,19 @@ def sequential_route(
     settings: LibrarySettings, state: DatasetState, seeds: list[list[Atoms]], spent: float, options: Sequential
 ) -> tuple[Outcome, dict[str, int]]:
     """Relax the same seeds one by one; their making (`spent` seconds) is charged, too."""
-    begin = time.process_time()
-    accepted, attempts, calls = [], 0, 0
+    cpu, accepted, attempts, calls = spent, [], 0, 0
     for k, (part, own) in enumerate(zip(state.parts, seeds, strict=True)):
         volume = state.edges[k : k + 2]
+        begin = time.process_time()
         grown = grow_one_by_one(own, part, len(own), volume, settings.cells, settings.features, options)
+        cpu += time.process_time() - begin
+        blocks, _ = rounds.structure_blocks(grown.structures, state, build(settings.features))
+        if abs(part.add(blocks).h() - grown.state.h()) > 1e-6:
+            raise RuntimeError(f"stratum {k}: LAMMPS and our features give different H; the comparison would be void")
         accepted.append(grown.structures)
         attempts += grown.attempts
         calls += grown.calls
-    return Outcome(time.process_time() - begin + spent, accepted), {"attempts": attempts, "evaluations": calls}
+    return Outcome(cpu, accepted), {"attempts": attempts, "evaluations": calls}
 
 
 def entropy_at(
@@ -192,7 +196,7 @@ def compare(settings: LibrarySettings, repeats: int, options: Sequential, seed: 
         start = folder / "state.npz"
         rounds.reference_sample(settings, seed=seed, structures=folder / "random.extxyz", state=start)
         for warm_up in (1, 2):
-            batch_route(with_optimiser(settings, "20 steps, float32"), start, warm_up, seed, folder)
+            batch_route(with_optimiser(settings, "30 steps, float32"), start, warm_up, seed, folder)
             (folder / "next.npz").replace(start)
         state = DatasetState.load(start)
         for turn in range(repeats):
@@ -249,13 +253,13 @@ def summary(rates: dict[str, list[float]], compared: dict[str, Any]) -> dict[str
     way = compared["sequential_seconds_per_evaluation"]
     evaluations = sum(run["sequential_evaluations"] for run in compared["runs"])
     cpu = sum(run["cpu_sequential"] for run in compared["runs"])
-    adjoint_cpu = 1 - evaluations * (way["computes"] - way["adjoint"]) / cpu
+    slower = 1 + evaluations * (way["computes"] - way["adjoint"]) / cpu
     return {
         "ratio_vs_lammps": float(np.median(against)),
         "ratio_vs_lammps_range": _range(against),
         "ratio_vs_lammps_pair_snap": _range(adjoint),
         "ratio_vs_sequential": chosen["ratio"]["median"],
-        "ratio_vs_sequential_if_adjoint": chosen["ratio"]["median"] * adjoint_cpu,
+        "ratio_vs_sequential_if_snad_snav": chosen["ratio"]["median"] * slower,
         "h_batch": chosen["h_batch"]["median"],
         "h_sequential": chosen["h_sequential"]["median"],
         "structures_per_core_second": chosen["structures_per_core_second"]["median"],
@@ -285,9 +289,7 @@ def show(result: dict[str, Any]) -> None:
             f"({ratio['lowest']:.1f} - {ratio['highest']:.1f}) | {row['h_batch']['median']:.2f} "
             f"| {row['h_sequential']['median']:.2f} |"
         )
-    print(
-        f"\nratio at the default if LAMMPS pulled back by its adjoint: {result['ratio_vs_sequential_if_adjoint']:.1f}"
-    )
+    print(f"\ndefault, if the rival used snad + snav (estimate): {result['ratio_vs_sequential_if_snad_snav']:.1f}")
     print("\n| stage | per cent of the batch |\n|---|---|")
     for stage, share in result["stages_per_cent"].items():
         print(f"| {stage} | {share:.1f} |")
@@ -297,7 +299,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--structures", type=int, default=64, help="structures per batch")
-    parser.add_argument("--sequential-steps", type=int, default=30)
+    parser.add_argument("--sequential-steps", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, help="write the figures there")
     arguments = parser.parse_args()
