@@ -7,7 +7,6 @@ import logging
 import os
 import platform
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -52,26 +51,31 @@ def write_yaml(path: str | Path, data: Any) -> None:
 
 @contextlib.contextmanager
 def job_log(path: str | Path) -> Iterator[logging.Logger]:
-    """Send logging to ``path`` and to stderr while the block runs; an error ends up in the log with its traceback."""
+    """Send logging and all that is printed to ``path`` while the block runs, the traceback of an error included.
+
+    The terminal stays free for Snakemake's live view; ``show-failed-logs`` in the profiles brings the log of a failed
+    job there.
+    """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    handlers = (logging.FileHandler(path, mode="a"), logging.StreamHandler(sys.stderr))
     log = logging.getLogger("entromax")
     log.setLevel(logging.INFO)
-    for handler in handlers:
+    started = time.monotonic()
+    with (
+        open(path, "a", buffering=1) as file,
+        contextlib.redirect_stdout(file),
+        contextlib.redirect_stderr(file),
+    ):
+        handler = logging.StreamHandler(file)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
         log.addHandler(handler)
-    started = time.monotonic()
-    try:
-        yield log
-        log.info("done in %.1f s", time.monotonic() - started)
-    except BaseException:
-        log.exception("failed after %.1f s", time.monotonic() - started)
-        raise
-    finally:
-        for handler in handlers:
+        try:
+            yield log
+            log.info("done in %.1f s", time.monotonic() - started)
+        except BaseException:
+            log.exception("failed after %.1f s", time.monotonic() - started)
+            raise
+        finally:
             log.removeHandler(handler)
-            if isinstance(handler, logging.FileHandler):
-                handler.close()
 
 
 def config_hash(settings: Mapping[str, Any]) -> str:
