@@ -51,8 +51,8 @@ def _status(results: Path, store: Path | None, failures: int) -> None:
         if len(element.failures) > failures:
             console.print(f"... and {len(element.failures) - failures} more: entromax status --failures 1000")
     if any(element.failures for element in found):
-        console.print("To label failures again: entromax retry ELEMENT --only STATE, then the workflow with")
-        console.print("  --forcerun label_shard; what has a label is not calculated again")
+        console.print("To label failures again: entromax retry ELEMENT --only STATE, then run the workflow with")
+        console.print("--forcerun label_shard. What has a label is not calculated again.")
 
 
 def _stage_table(found: list[Stage]) -> Table:
@@ -67,8 +67,8 @@ def _stage_table(found: list[Stage]) -> Table:
 
 def _label_table(found: list[Labels]) -> Table:
     table = Table(title="labels of library structures", title_justify="left", box=None, pad_edge=False)
-    table.add_column("element")
-    for name in (*STATES, "left", "mean s", "CPU s left"):
+    table.add_column("")
+    for name in (*STATES, "left", "s each", "s left"):
         table.add_column(name, justify="right")
     for element in found:
         mean = element.mean_seconds

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
+import pandas as pd
+
 from entromax.config.load import read_yaml
 from entromax.config.models import CampaignSettings
 from entromax.labels.engines import physics_hash
-from entromax.labels.record import Record
 from entromax.labels.store import LabelStore
 from entromax.structures.io import read_structures
 
@@ -24,6 +25,16 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """How one structure ended, and the time it took [s]."""
+
+    sid: str
+    state: str
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Labels:
     """Library structures of one element by state; ``left`` have no record yet."""
 
@@ -31,7 +42,7 @@ class Labels:
     states: Mapping[str, int]
     left: int
     seconds: float
-    failures: list[Record] = field(default_factory=list)
+    failures: list[Outcome] = field(default_factory=list)
 
     @property
     def mean_seconds(self) -> float | None:
@@ -64,17 +75,25 @@ def stages(campaign: CampaignSettings, results: Path) -> list[Stage]:
 
 
 def labels(campaign: CampaignSettings, results: Path, store: Path, element: str) -> Labels:
-    """Return the states of the library structures of one element, also of those in shards that still run."""
-    shards = [path for path in sorted((results / element / "structures").glob("shard_*.extxyz"))]
+    """Return the states of the library structures of one element, also of those in shards that still run.
+
+    The ledger of a finished shard counts; it has judged the labels by the limits of this campaign. Structures of
+    shards without one are looked up in the label store.
+    """
+    shards = sorted((results / element / "structures").glob("shard_*.extxyz"))
     wanted = {str(atoms.info["sid"]) for path in shards for atoms in read_structures(path)}
     settings = physics_hash(campaign.elements[element].reference)
-    records = LabelStore(store, element, settings).read(wanted).values() if wanted else []
+    records = LabelStore(store, element, settings).read(wanted) if wanted else {}
+    found = {sid: Outcome(sid, record.state, record.reason, record.seconds) for sid, record in records.items()}
+    for path in sorted((results / element / "labels").glob("shard_*.parquet")):
+        for row in pd.read_parquet(path)[["sid", "state", "reason", "seconds"]].to_dict("records"):
+            found[row["sid"]] = Outcome(**{str(name): value for name, value in row.items()})
     return Labels(
         element=element,
-        states=Counter(record.state for record in records),
-        left=(len(wanted) or campaign.labels.structures) - len(records),
-        seconds=sum(record.seconds for record in records),
-        failures=[record for record in records if record.state != "converged"],
+        states=Counter(outcome.state for outcome in found.values()),
+        left=(len(wanted) or campaign.labels.structures) - len(found),
+        seconds=sum(outcome.seconds for outcome in found.values()),
+        failures=[outcome for outcome in found.values() if outcome.state != "converged"],
     )
 
 

@@ -94,6 +94,31 @@ def test_status_tells_what_is_done(emt_campaign: Path, capsys: pytest.CaptureFix
     assert sum(map(int, row[1:6])) == 20 and row[6] == "0"
 
 
+def test_limits_judge_labels_again_without_a_new_calculation(
+    emt_campaign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A tighter max_force rejects labels, the quorum stops the campaign and says why, and status agrees."""
+    shutil.copytree(emt_campaign, tmp_path, dirs_exist_ok=True)
+    tight = tmp_path / "tight.yaml"
+    tight.write_text("labels: {max_force: 0.001}\n")
+    run = snakemake(
+        tmp_path,
+        "--profile",
+        str(ROOT / "profiles/local"),
+        "--configfile",
+        str(EMT),
+        str(tight),
+        "--until",
+        "aggregate_dataset",
+    )
+    assert run.returncode != 0
+    assert "have no label" in run.stdout + run.stderr and "above max_force" in run.stdout + run.stderr
+    assert main(["--results", str(tmp_path / "results"), "--store", str(tmp_path / "label_store"), "status"]) == 0
+    text = capsys.readouterr().out
+    row = next(line.split() for line in text.splitlines() if line.startswith("Al "))
+    assert int(row[5]) > 10 and "above max_force" in text
+
+
 def test_status_without_a_campaign_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--results", str(tmp_path), "status"]) == 2
     assert "cannot be read" in capsys.readouterr().err
