@@ -2,8 +2,8 @@
 
 Runs in an environment of its own, since pyxtal pins what entromax does not:
 
-    python -m venv /tmp/assyst && /tmp/assyst/bin/pip install assyst
-    /tmp/assyst/bin/python benchmarks/symmetric_set.py symmetric.extxyz
+    python -m venv .assyst && .assyst/bin/pip install assyst
+    .assyst/bin/python benchmarks/symmetric_set.py symmetric.extxyz
     python benchmarks/diversity.py --extra "symmetric crystals=symmetric.extxyz"
 
 Same bounds as the library's defaults: v* log-uniform in 0.5 ... 3.5, closest pair 0.72, heights 0.6 (units of d_nn).

@@ -156,11 +156,11 @@ def test_slurm_profile_that_was_not_adapted_is_refused(default: dict, rules: dic
 
 
 def test_local_profile_needs_no_partition() -> None:
-    check_profile("local", {"mem_mb": 100}, {})
+    assert check_profile("local", {"mem_mb": 100}, {}) is None
 
 
 def test_adapted_slurm_profile_passes() -> None:
-    check_profile("slurm", {"slurm_partition": "cpu"}, {"maximise_batch": {"slurm_partition": "gpu"}})
+    assert check_profile("slurm", {"slurm_partition": "cpu"}, {"maximise_batch": {"slurm_partition": "gpu"}}) is None
 
 
 @pytest.mark.parametrize("symbol", EIGHT)
