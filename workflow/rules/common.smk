@@ -45,9 +45,17 @@ wildcard_constraints:
 onstart:
     check_profile(
         workflow.executor_plugin.name,
-        workflow.resource_settings.default_resources,
-        workflow.resource_settings.overwrite_resources,
+        as_written(workflow.resource_settings.default_resources),
+        {
+            rule: as_written(resources)
+            for rule, resources in workflow.resource_settings.overwrite_resources.items()
+        },
     )
+
+
+def as_written(resources):
+    """Resources as they stand in the profile; Snakemake keeps text as a function until a job needs it."""
+    return {name: resource.raw for name, resource in resources.items()}
 
 
 def previous_state(wildcards):
