@@ -1,6 +1,7 @@
 """A configuration is validated before any job, and the message says what to do."""
 
 import difflib
+import importlib.util
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import yaml
 
 from entromax.config import CampaignSettings, ConfigError, docs, load_campaign
 from entromax.config.load import overlay, read_yaml
-from entromax.workflow import check_profile
+from entromax.workflow import check_profile, require_engines
 
 ROOT = Path(__file__).parents[2]
 ELEMENT_DIR = ROOT / "config/elements"
@@ -153,6 +154,14 @@ def test_all_errors_are_reported_at_once() -> None:
 def test_slurm_profile_that_was_not_adapted_is_refused(default: dict, rules: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         check_profile("slurm", default, rules)
+
+
+def test_missing_engine_is_refused_with_its_element_and_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    elements = load(with_al())["elements"]
+    require_engines(elements)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match=r"elements\.Al\.reference\.engine: .*'gpaw' is not installed here; install"):
+        require_engines(elements)
 
 
 def test_local_profile_needs_no_partition() -> None:
