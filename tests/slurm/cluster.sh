@@ -15,6 +15,11 @@ stop() {
 
 if [ "$action" = stop ]; then stop; exit 0; fi
 
+if [ -e /etc/slurm/slurm.conf ] && [ ! -L /etc/slurm/slurm.conf ]; then
+    echo "this machine has a Slurm of its own (/etc/slurm/slurm.conf); run the tests elsewhere or leave out tests/slurm" >&2
+    exit 1
+fi
+
 mkdir -p "$dir/state" "$dir/spool"
 chmod 755 "$dir"
 (umask 077 && head -c 1024 /dev/urandom >"$dir/munge.key")
