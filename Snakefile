@@ -22,6 +22,7 @@ report: "workflow/report/workflow.rst"
 
 pathvars:
     results=config["results"],
+    benchmarks=f"{config['results']}/benchmarks",
 
 
 include: "workflow/rules/library.smk"
