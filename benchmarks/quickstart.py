@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from entromax.runtime import config_hash, provenance, write_json
+from entromax.runtime import write_json
 
 ROOT = Path(__file__).parents[1]
 PICTURES = {
@@ -52,7 +51,6 @@ def equilibrium(table: pd.DataFrame, source: str) -> dict[str, float]:
 
 def figures(results: Path) -> dict[str, Any]:
     """Gather the figures of a finished quickstart."""
-    config = yaml.safe_load((results / "config.yaml").read_text())
     diversity = pd.read_csv(results / "library/diversity.csv").set_index("set")
     ledgers = [pd.read_parquet(path) for path in sorted((results / "Al/labels").glob("shard_*.parquet"))]
     labels = pd.concat(ledgers)
@@ -75,7 +73,7 @@ def figures(results: Path) -> dict[str, Any]:
             for name, source in (("potential", "potential"), ("dft", "reference"), ("literature", "wien2k"))
         },
         "robustness": {"runs": robustness["runs"], "physical": robustness["physical"]},
-        "provenance": provenance(config=config_hash(config), seed=config["seed"]),
+        "provenance": json.loads((results / "provenance.json").read_text()),
     }
 
 
