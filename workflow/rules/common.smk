@@ -55,7 +55,7 @@ onstart:
 
 def as_written(resources):
     """Resources as they stand in the profile; Snakemake keeps text as a function until a job needs it."""
-    return {name: resource.raw for name, resource in resources.items()}
+    return {name: resource.raw for name, resource in (resources or {}).items()}
 
 
 def previous_state(wildcards):
