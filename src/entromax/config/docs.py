@@ -17,7 +17,7 @@ SCHEMA = Path("workflow/schemas/config.schema.json")
 INTRODUCTION = """\
 # Configuration
 
-<!-- Generated from src/entromax/config/models.py by `python -m entromax.config.docs`: edit the models, not this. -->
+<!-- Generated from src/entromax/config/models/ by `python -m entromax.config.docs`: edit the models, not this. -->
 
 `config.yaml` is the quickstart campaign. A campaign of your own is another small file that names only what differs
 from the defaults below:

@@ -1,0 +1,51 @@
+"""The settings of a campaign: one pydantic model per section, the only source of keys, units and defaults.
+
+Lengths of the *library* are in units of the nearest-neighbour distance d_nn of an element's ground state ("reduced
+units", METHOD section 1); everything that carries an element is in eV and Å. ``extra="forbid"`` turns a misspelt key
+into an error, strict types turn ``"200 eV"`` into one. One file per section of the configuration.
+"""
+
+from entromax.config.models.base import Settings
+from entromax.config.models.campaign import CampaignSettings, Thresholds
+from entromax.config.models.labels import DatasetSettings, EosSettings, LabelSettings
+from entromax.config.models.library import (
+    CellSettings,
+    EntropySettings,
+    FeatureSettings,
+    LibrarySettings,
+    OptimiserSettings,
+    SeedSettings,
+)
+from entromax.config.models.potentials import GapSettings, PotentialSettings
+from entromax.config.models.reference import (
+    CrystalSettings,
+    ElementSettings,
+    EmtSettings,
+    GpawSettings,
+    ReferenceSettings,
+)
+from entromax.config.models.validation import RobustnessSettings, ValidationSettings
+
+__all__ = [
+    "CampaignSettings",
+    "CellSettings",
+    "CrystalSettings",
+    "DatasetSettings",
+    "ElementSettings",
+    "EmtSettings",
+    "EntropySettings",
+    "EosSettings",
+    "FeatureSettings",
+    "GapSettings",
+    "GpawSettings",
+    "LabelSettings",
+    "LibrarySettings",
+    "OptimiserSettings",
+    "PotentialSettings",
+    "ReferenceSettings",
+    "RobustnessSettings",
+    "SeedSettings",
+    "Settings",
+    "Thresholds",
+    "ValidationSettings",
+]

@@ -1,0 +1,61 @@
+"""Settings of a whole campaign, and the traffic lights of its report."""
+
+from pydantic import Field, model_validator
+
+from entromax.config.elements import ELEMENTS
+from entromax.config.models.base import Range, Settings
+from entromax.config.models.labels import DatasetSettings, LabelSettings
+from entromax.config.models.library import LibrarySettings
+from entromax.config.models.potentials import GapSettings, PotentialSettings
+from entromax.config.models.reference import ElementSettings
+from entromax.config.models.validation import ValidationSettings
+
+
+class Thresholds(Settings):
+    """Traffic lights of the report: up to the first number green, up to the second amber, beyond it red."""
+
+    energy_rmse: Range = Field([20.0, 60.0], description="energy RMSE on the test set [meV/atom]")
+    force_rmse: Range = Field([0.15, 0.5], description="force RMSE on the test set [eV/Å]")
+    volume_error: Range = Field([1.0, 3.0], description="|V0 - V0(DFT)| / V0(DFT) [%]")
+    bulk_modulus_error: Range = Field([10.0, 25.0], description="|B - B(DFT)| / B(DFT) [%]")
+    failed_labels: Range = Field([5.0, 20.0], description="structures without a label [%]")
+    unphysical_runs: Range = Field([1.0, 35.0], description="robustness runs that turn unphysical [%]")
+
+
+class CampaignSettings(Settings):
+    """A whole campaign."""
+
+    campaign: str = Field("campaign", pattern=r"^[A-Za-z0-9_.-]+$", description="name, used in titles")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of everything random")
+    results: str = Field("results", min_length=1, description="folder of all results, in the working directory")
+    library: LibrarySettings = LibrarySettings()
+    elements: dict[str, ElementSettings] = Field(
+        min_length=1,
+        description="elements served: a list of symbols, or symbols with overrides of their files",
+    )
+    labels: LabelSettings = LabelSettings()
+    dataset: DatasetSettings = DatasetSettings()
+    potentials: dict[str, PotentialSettings] = Field(
+        {"gap": GapSettings()}, min_length=1, description="potentials to fit, by a name of your choice"
+    )
+    validation: ValidationSettings = ValidationSettings()
+    thresholds: Thresholds = Thresholds()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "CampaignSettings":
+        for symbol, element in self.elements.items():
+            if symbol not in ELEMENTS:
+                raise ValueError(f"elements: {symbol!r} is not a chemical element; use symbols such as Al or W")
+            low, high = self.library.cells.volume
+            if element.volume[0] >= high or element.volume[1] <= low:
+                raise ValueError(
+                    f"elements.{symbol}.volume: {element.volume} has nothing in common with library.cells.volume "
+                    f"{self.library.cells.volume}; widen one of them"
+                )
+        made = self.library.rounds * self.library.batches * self.library.structures_per_batch
+        if self.labels.structures > made:
+            raise ValueError(
+                f"labels.structures: {self.labels.structures} labels wanted but the library makes at most {made} "
+                "structures (rounds x batches x structures_per_batch); lower the one or raise the other"
+            )
+        return self

@@ -1,0 +1,104 @@
+"""Settings of the library: features, entropy, cells, seeds, optimiser."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from entromax.config.models.base import Counts, Range, Settings
+
+
+class FeatureSettings(Settings):
+    """Descriptor whose distribution is made as wide as possible (METHOD section 2)."""
+
+    name: Literal["bispectrum", "power_spectrum"] = Field("bispectrum", description="feature set")
+    cutoff: float = Field(2.0, gt=1, le=4, description="cutoff radius [d_nn]")
+    twojmax: int = Field(8, ge=2, le=10, description="bispectrum: twice the largest angular momentum")
+    rfac0: float = Field(0.99363, gt=0, lt=1, description="bispectrum: fraction of pi that the cutoff maps to")
+    n_max: int = Field(5, ge=1, le=12, description="power_spectrum: radial functions")
+    l_max: int = Field(4, ge=0, le=9, description="power_spectrum: largest angular momentum")
+
+
+class EntropySettings(Settings):
+    """Functional H = 1/2 ln det S of the normalised features (METHOD section 3)."""
+
+    rows: Literal["atoms", "structures"] = Field("atoms", description="one row per atom, or the mean of each structure")
+    eps: float = Field(1e-5, gt=0, le=1e-2, description="regularisation added to the covariance [1]")
+    strata: int = Field(
+        4, ge=1, le=16, description="ranges of v*, equally wide in ln v*, that each get an entropy of their own [1]"
+    )
+
+
+class CellSettings(Settings):
+    """Which periodic cells may be made (METHOD section 4). All lengths in d_nn, volumes in d_nn^3 per atom."""
+
+    atoms: Counts = Field([1, 32], description="smallest and largest number of atoms in a cell")
+    volume: Range = Field([0.5, 3.5], description="reduced volume per atom v* [d_nn^3]; graphite needs 3.1, fcc 0.71")
+    core_radius: float = Field(0.8, gt=0, le=1, description="soft repulsion begins below this distance [d_nn]")
+    min_height: float = Field(0.6, gt=0, le=2, description="lower bound of every height of the cell [d_nn]")
+    max_aspect: float = Field(4.0, ge=1, le=10, description="largest ratio of edges of a random cell [1]")
+    angles: Range = Field([60.0, 120.0], description="angles of a random cell [degree]")
+
+    @model_validator(mode="after")
+    def _physical(self) -> "CellSettings":
+        densest = 0.70711 * (0.9 * self.core_radius) ** 3  # close packing of spheres as large as the hard core
+        if self.volume[0] < densest:
+            raise ValueError(
+                f"volume: v* = {self.volume[0]} cannot be filled: spheres of 0.9 core_radius pack no closer than "
+                f"{densest:.3f}; raise volume or lower core_radius"
+            )
+        if self.volume[1] > 10:
+            raise ValueError("volume: v* above 10 d_nn^3 holds isolated atoms only; lower its second number")
+        if self.angles[0] < 30 or self.angles[1] > 150:
+            raise ValueError("angles: must lie within [30, 150] degrees, flatter cells have no sensible k-points")
+        return self
+
+
+class SeedSettings(Settings):
+    """What the structures of a batch grow from: relative shares of the kinds of seeds, and their disorder."""
+
+    random: float = Field(0.6, ge=0, description="share of random cells [1]")
+    symmetric: float = Field(0.25, ge=0, description="share of crystals of a random space group [1]")
+    crystal: float = Field(0.15, ge=0, description="share of common crystals, from fcc to A8 [1]")
+    disordered: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="part of the one- and two-atom crystals that is strained and rattled; larger ones all are [1]",
+    )
+    strain: float = Field(0.15, ge=0, le=0.5, description="largest standard deviation of the strain [1]")
+    rattle: float = Field(0.12, ge=0, le=0.5, description="largest standard deviation of displacements [d_nn]")
+    sizes: Literal["uniform", "log_uniform"] = Field("log_uniform", description="distribution of the numbers of atoms")
+
+    @model_validator(mode="after")
+    def _some_kind(self) -> "SeedSettings":
+        if self.random + self.symmetric + self.crystal == 0:
+            raise ValueError("random, symmetric and crystal are all 0: there is nothing to start from; raise one")
+        return self
+
+
+class OptimiserSettings(Settings):
+    """Joint optimisation of one batch."""
+
+    steps: int = Field(60, ge=1, le=10_000, description="optimiser steps per batch")
+    relax_steps: int = Field(60, ge=1, le=10_000, description="steps of the pre-relaxation on the soft core alone")
+    max_pairs: int = Field(500_000, ge=10_000, description="neighbour pairs in memory at once; lower for a small GPU")
+    push: float = Field(0.1, gt=0, le=1, description="entropic force at the start, the soft core giving up to 1 [1]")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda when there is one")
+    precision: Literal["float64", "float32"] = Field("float64", description="floating point type of the features")
+
+
+class LibrarySettings(Settings):
+    """Entropy-maximised library in reduced units: made once, shared by all elements (METHOD sections 2-6)."""
+
+    features: FeatureSettings = FeatureSettings()
+    entropy: EntropySettings = EntropySettings()
+    cells: CellSettings = CellSettings()
+    seeds: SeedSettings = SeedSettings()
+    optimiser: OptimiserSettings = OptimiserSettings()
+    reference_structures: int = Field(256, ge=16, description="random relaxed structures that fix the normalisation")
+    rounds: int = Field(8, ge=1, le=1000, description="rounds; each starts from the merged state of the one before")
+    batches: int = Field(8, ge=1, le=1000, description="independent batch jobs per round (GPU or CPU)")
+    structures_per_batch: int = Field(64, ge=1, le=4096, description="structures optimised together in one batch")
+    order: Literal["d_optimal", "leverage_energy", "leverage_block", "random"] = Field(
+        "d_optimal", description="how the library is ordered; every element labels a prefix (METHOD section 6)"
+    )
