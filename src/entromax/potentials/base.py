@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from entromax.config.models import Settings
+from entromax.config.models import PluginSettings, Settings
 from entromax.runtime import config_hash, provenance, write_json
 from entromax.structures import read_structures
 
@@ -27,6 +28,8 @@ logger = logging.getLogger("entromax.potentials")
 S = TypeVar("S", bound=Settings)
 CARD = "potential.json"
 """File in the folder of a potential that says what it is."""
+PLUGIN = "plugin.py"
+"""Copy of the file of a family of the user's own, in the folder of a potential: it stays loadable there."""
 
 
 class FitError(RuntimeError):
@@ -55,7 +58,13 @@ class FitData:
 
 
 class Family(ABC, Generic[S]):
-    """A family of potentials."""
+    """A family of potentials.
+
+    Attributes:
+        settings: the pydantic model of its settings.
+    """
+
+    settings: type[S]
 
     @abstractmethod
     def fit(self, data: FitData, settings: S, folder: Path) -> dict[str, Any]:
@@ -67,19 +76,36 @@ class Family(ABC, Generic[S]):
 
     @abstractmethod
     def load(self, folder: Path) -> BaseCalculator:
-        """Return an ASE calculator (energy, forces, stress) of a fitted potential."""
+        """Return an ASE calculator (energy, forces, stress) of a fitted potential.
+
+        A family that knows how far it can be trusted lists one or more of these in ``implemented_properties`` and
+        answers them when asked by name, ``calculator.get_property("energy_std", atoms)``:
+
+        * ``energy_std``: standard deviation of the energy of the whole structure [eV], calibrated when there was
+          validation data;
+        * ``forces_std``: [N, 3] standard deviations of the forces [eV/Å], calibrated likewise;
+        * ``extrapolation``: [N] extrapolation grade of every atom [1]; above 1 the atom is outside the training data.
+        """
 
     @abstractmethod
     def export(self, folder: Path, element: str) -> str | None:
         """Return the LAMMPS commands that use the potential, run from ``folder``; None when LAMMPS cannot."""
 
 
-FAMILIES = {"gap": ("entromax.potentials.gap", "quippy", "install quippy-ase (see envs/)")}
+FAMILIES = {
+    "gap": ("entromax.potentials.gap", "quippy", "install quippy-ase (see envs/)"),
+}
 """Module, package it needs, remedy, by the ``family`` of the settings."""
 
 
 def family_available(settings: Settings) -> str | None:
-    """Return None when the family's package can be imported here, else a message with the remedy; imports nothing."""
+    """Return None when the family can be used here, else a message with the remedy; imports no package."""
+    if isinstance(settings, PluginSettings):
+        if Path(settings.file).is_file():
+            return None
+        return (
+            f"potentials: there is no file {settings.file!r} of a family; paths are relative to the working directory"
+        )
     name = str(settings.model_dump()["family"])
     _, package, remedy = FAMILIES[name]
     if importlib.util.find_spec(package) is not None:
@@ -96,9 +122,27 @@ def load_family(name: str) -> Family[Any]:
     """
     if name not in FAMILIES:
         raise ValueError(f"unknown family of potentials {name!r}; choose from {', '.join(FAMILIES)}")
-    family = importlib.import_module(FAMILIES[name][0]).FAMILY
+    return _family_of(importlib.import_module(FAMILIES[name][0]))
+
+
+def load_plugin(path: Path) -> Family[Any]:
+    """Run a Python file outside the package and return the family it defines.
+
+    Raises:
+        TypeError: it defines no ``FAMILY``.
+    """
+    spec = importlib.util.spec_from_file_location(f"entromax_plugin_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise TypeError(f"{path}: is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return _family_of(module)
+
+
+def _family_of(module: ModuleType) -> Family[Any]:
+    family = getattr(module, "FAMILY", None)
     if not isinstance(family, Family):
-        raise TypeError(f"{FAMILIES[name][0]}.FAMILY is a {type(family).__name__}, not a Family")
+        raise TypeError(f"{module.__file__}: FAMILY is a {type(family).__name__}, not a Family")
     return family
 
 
@@ -136,11 +180,13 @@ def train_potential(
     if message:
         raise ImportError(message)
     name = str(settings.model_dump()["family"])
-    family = load_family(name)
+    family, own = _resolve(settings)
     data = FitData(read_structures(train), read_structures(validation), element, d_nn, seed, threads)
     started = time.monotonic()
     with _atomic_folder(Path(potential)) as folder:
-        facts = family.fit(data, settings, folder)
+        facts = family.fit(data, own, folder)
+        if isinstance(settings, PluginSettings):
+            shutil.copy(settings.file, folder / PLUGIN)
         dump = settings.model_dump(mode="json")
         card = {
             "family": name,
@@ -168,7 +214,17 @@ def load_potential(folder: str | Path) -> BaseCalculator:
     card = Path(folder) / CARD
     if not card.is_file():
         raise FileNotFoundError(f"{folder}: holds no fitted potential (no {CARD}); run its train_potential job again")
-    return load_family(json.loads(card.read_text())["family"]).load(Path(folder))
+    name = json.loads(card.read_text())["family"]
+    family = load_plugin(Path(folder) / PLUGIN) if name == "plugin" else load_family(name)
+    return family.load(Path(folder))
+
+
+def _resolve(settings: Settings) -> tuple[Family[Any], Settings]:
+    """Return the family that the settings name, and the settings in its own model."""
+    if isinstance(settings, PluginSettings):
+        family = load_plugin(Path(settings.file))
+        return family, family.settings.model_validate(settings.options)
+    return load_family(str(settings.model_dump()["family"])), settings
 
 
 @contextmanager

@@ -27,6 +27,8 @@ SIGMA_ATOM = 1e-4
 class GapFamily(Family[GapSettings]):
     """GAP; its code is under its own academic licence."""
 
+    settings = GapSettings
+
     def fit(self, data: FitData, settings: GapSettings, folder: Path) -> dict[str, Any]:
         """Fit with ``gap_fit``; see ``Family.fit``."""
         training = weighted(data.train, settings, box=4 * settings.cutoff * data.d_nn)

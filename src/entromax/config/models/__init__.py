@@ -16,7 +16,13 @@ from entromax.config.models.library import (
     OptimiserSettings,
     SeedSettings,
 )
-from entromax.config.models.potentials import GapSettings, PotentialSettings
+from entromax.config.models.potentials import (
+    FamilySettings,
+    GapSettings,
+    PluginSettings,
+    PotentialSettings,
+    SnapSettings,
+)
 from entromax.config.models.reference import (
     CrystalSettings,
     ElementSettings,
@@ -35,17 +41,20 @@ __all__ = [
     "EmtSettings",
     "EntropySettings",
     "EosSettings",
+    "FamilySettings",
     "FeatureSettings",
     "GapSettings",
     "GpawSettings",
     "LabelSettings",
     "LibrarySettings",
     "OptimiserSettings",
+    "PluginSettings",
     "PotentialSettings",
     "ReferenceSettings",
     "RobustnessSettings",
     "SeedSettings",
     "Settings",
+    "SnapSettings",
     "Thresholds",
     "ValidationSettings",
 ]

@@ -1,13 +1,46 @@
 """Settings of the potential families."""
 
-from typing import Annotated, Literal
+from itertools import product
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, model_validator
 
-from entromax.config.models.base import Settings
+from entromax.config.models.base import Positive, Settings
 
 
-class GapSettings(Settings):
+class FamilySettings(Settings):
+    """What all families share."""
+
+    sweep: dict[str, Annotated[list[bool | int | float], Field(min_length=1)]] = Field(
+        {}, description="fit with every combination of these values, `key: [values]`, and take the best for its cost"
+    )
+
+    @model_validator(mode="after")
+    def _swept(self) -> "FamilySettings":
+        for key in self.sweep:
+            if key == "sweep" or key not in type(self).model_fields:
+                known = ", ".join(name for name in type(self).model_fields if name not in ("family", "sweep"))
+                raise ValueError(f"sweep.{key}: is no key of this potential; choose from {known}")
+        for name, values in self.points().items():
+            try:
+                type(self).model_validate(values)
+            except ValidationError as error:
+                raise ValueError(f"sweep: the combination {name} is impossible: {error.errors()[0]['msg']}") from error
+        return self
+
+    def points(self) -> dict[str, dict[str, Any]]:
+        """Return the settings of every combination of the sweep, by a name fit for a file; none without a sweep."""
+        if not self.sweep:
+            return {}
+        base = self.model_dump(mode="json", exclude={"sweep"})
+        combinations = [dict(zip(self.sweep, values, strict=True)) for values in product(*self.sweep.values())]
+        return {
+            "_".join(f"{key}-{str(value).lower()}" for key, value in changed.items()): base | changed
+            for changed in combinations
+        }
+
+
+class GapSettings(FamilySettings):
     """Gaussian approximation potential: two-body + SOAP, fitted by quippy's gap_fit."""
 
     family: Literal["gap"] = "gap"
@@ -29,4 +62,42 @@ class GapSettings(Settings):
     energy_scale: float = Field(5.0, gt=0, description="errors grow as exp(E/2 energy_scale), E above lowest [eV/atom]")
 
 
-PotentialSettings = Annotated[GapSettings, Field()]
+class SnapSettings(FamilySettings):
+    """Spectral neighbour analysis potential, linear or quadratic in the bispectrum, over a ZBL repulsion."""
+
+    family: Literal["snap"] = "snap"
+    twojmax: int = Field(8, ge=2, le=10, description="twice the largest angular momentum of the bispectrum")
+    quadratic: bool = Field(False, description="products of two components, too")
+    cutoff: float = Field(2.0, gt=1, le=4, description="cutoff radius [d_nn]")
+    zbl: list[Positive] | None = Field(
+        [0.5, 0.8],
+        min_length=2,
+        max_length=2,
+        description="radii between which the ZBL repulsion goes to zero [d_nn]; null: no ZBL",
+    )
+    energy_weight: float = Field(100.0, ge=0, description="weight of squared energy errors [1/(eV/atom)^2]")
+    force_weight: float = Field(1.0, ge=0, description="weight of squared force errors [1/(eV/Å)^2]")
+    stress_weight: float = Field(1000.0, ge=0, description="weight of squared stress errors [1/(eV/Å^3)^2]")
+    energy_scale: float = Field(5.0, gt=0, description="weights fall as exp(-E/energy_scale), E above lowest [eV/atom]")
+    folds: int = Field(8, ge=3, le=32, description="parts of the cross-validation; members of the committee")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "SnapSettings":
+        if self.zbl is not None and not self.zbl[0] < self.zbl[1] <= self.cutoff:
+            raise ValueError(f"zbl: {self.zbl} must ascend and end below the cutoff {self.cutoff} [d_nn]")
+        if self.energy_weight == self.force_weight == self.stress_weight == 0:
+            raise ValueError(
+                "energy_weight, force_weight and stress_weight are all zero; at least one must be positive"
+            )
+        return self
+
+
+class PluginSettings(Settings):
+    """A family of your own: a Python file, from anywhere, that defines `FAMILY` (see docs/plugin.md)."""
+
+    family: Literal["plugin"] = "plugin"
+    file: str = Field(pattern=r"\.py$", description="that file, relative to the working directory")
+    options: dict[str, Any] = Field({}, description="its settings, checked by its own model")
+
+
+PotentialSettings = Annotated[GapSettings | SnapSettings | PluginSettings, Field(discriminator="family")]
