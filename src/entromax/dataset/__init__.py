@@ -1,5 +1,6 @@
-"""From labels to data sets: duplicates, outliers, split; every structure accounted for in a manifest."""
+"""From labels to data sets: duplicates, outliers, split; every structure accounted for; exports for other programs."""
 
 from entromax.dataset.aggregate import aggregate_dataset
+from entromax.dataset.export import FORMATS, export_dataset
 
-__all__ = ["aggregate_dataset"]
+__all__ = ["FORMATS", "aggregate_dataset", "export_dataset"]
