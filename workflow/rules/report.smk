@@ -108,6 +108,11 @@ rule report_element:
             potential=POTENTIALS,
             what=["errors", "eos", "robustness"],
         ),
+        expand(
+            "<results>/{{element}}/validation/{potential}/properties/{property}.json",
+            potential=POTENTIALS,
+            property=PROPERTIES,
+        ),
     output:
         report="<results>/{element}/report.html",
     log:

@@ -1,5 +1,8 @@
 """Validation: what a fitted potential is worth. Every picture has its table beside it, of the same name."""
 
+PROPERTIES = config["validation"]["properties"]
+PROPERTIES_BY_DFT = config["validation"]["properties_by_dft"]
+
 
 rule validate_errors:
     input:
@@ -105,3 +108,56 @@ rule validate_robustness:
         seed=SEED,
     script:
         "../../scripts/validate_robustness.py"
+
+
+rule label_property:
+    output:
+        result="<results>/{element}/labels/properties/{property}.json",
+    log:
+        "<logs>/label_property/{element}/{property}.log",
+    benchmark:
+        "<benchmarks>/label_property/{element}/{property}.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    resources:
+        mem_mb=by_attempt(4000),
+        runtime=by_attempt(240),
+    params:
+        element=lookup(dpath="elements/{element}", within=config),
+        labels=lookup(dpath="labels", within=config),
+        properties=lookup(dpath="validation/property_settings", within=config),
+    script:
+        "../../scripts/label_property.py"
+
+
+rule validate_property:
+    input:
+        potential="<results>/{element}/potentials/{potential}",
+        reference=branch(
+            lambda wildcards: wildcards.property in PROPERTIES_BY_DFT,
+            then="<results>/{element}/labels/properties/{property}.json",
+            otherwise=[],
+        ),
+    output:
+        metrics="<results>/{element}/validation/{potential}/properties/{property}.json",
+        table="<results>/{element}/validation/{potential}/properties/{property}_values.csv",
+        figure=report(
+            "<results>/{element}/validation/{potential}/properties/{property}.png",
+            caption="../report/property.rst",
+            category="{element}",
+            subcategory="{potential}",
+            labels={"figure": "property: {property}"},
+        ),
+    log:
+        "<logs>/validate_property/{element}/{potential}/{property}.log",
+    benchmark:
+        "<benchmarks>/validate_property/{element}/{potential}/{property}.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        element=lookup(dpath="elements/{element}", within=config),
+        eos=lookup(dpath="labels/eos", within=config),
+        properties=lookup(dpath="validation/property_settings", within=config),
+        seed=SEED,
+    script:
+        "../../scripts/validate_property.py"

@@ -1,8 +1,10 @@
 """The job that labels what everything else is measured against: the free atom and E(V) of the crystals."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from ase import Atoms
 
@@ -75,17 +77,18 @@ def reference_structures(element: str, settings: ElementSettings, limits: LabelS
         chosen = settings.crystals[name]
         points, strain = limits.eos.points, limits.eos.strain
         curve = eos_structures(name, element, chosen.volume, points, strain, chosen.c_over_a, chosen.u)
-        mesh = _common_mesh(curve, settings.reference)
         for structure in curve:
-            structure.info |= {"library_sid": ""} | ({"kpts": mesh} if mesh else {})
+            structure.info["library_sid"] = ""
+        share_mesh(curve, settings.reference)
         structures += curve
     return structures
 
 
-def _common_mesh(curve: list[Atoms], reference: Settings) -> list[int] | None:
-    """Return the mesh of the smallest cell; None for an engine without k-points."""
+def share_mesh(structures: Sequence[Atoms], reference: Settings) -> None:
+    """Write the k-point mesh that is fine enough for all of these cells into each; nothing without k-points."""
     spacing = getattr(reference, "kspacing", None)
     if spacing is None:
-        return None
-    smallest = min(curve, key=lambda atoms: float(atoms.get_volume()))
-    return list(kpoint_mesh(smallest.cell.array, spacing))
+        return
+    mesh = np.max([kpoint_mesh(atoms.cell.array, spacing) for atoms in structures], axis=0)
+    for atoms in structures:
+        atoms.info["kpts"] = [int(count) for count in mesh]

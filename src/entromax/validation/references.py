@@ -1,5 +1,6 @@
 """Published numbers that the potentials and their DFT are held against, each with its source."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ase.collections import dcdft
@@ -11,6 +12,12 @@ DELTA_EXPERIMENT = (
 )
 ACWF = "Bosoni et al., Nat. Rev. Phys. 6, 45 (2024), all-electron WIEN2k, PBE"
 VASP_ELASTIC = "VASP, PBE"
+PBE_VACANCY = "DFT, PBE"
+SZLACHTA = "Szlachta, Bartók & Csányi, Phys. Rev. B 90, 104108 (2014), CASTEP, PBE"
+TYSON = "experiment, mean over facets, from the surface tension of the melt: Tyson & Miller, Surf. Sci. 62, 267 (1977)"
+KIBEY = "Kibey et al., Acta Mater. 55, 6843 (2007), VASP, PBE"
+STEDMAN = "neutron scattering at 80 K: Stedman & Nilsson, Phys. Rev. 145, 492 (1966)"
+CRC = "experiment, CRC Handbook of Chemistry and Physics"
 EXPERIMENT = "experiment"
 MATPES = "Kaplan et al., MatPES, arXiv 2503.04070 (2025), VASP, PBE"
 
@@ -64,6 +71,23 @@ _ELASTIC = {  # GPa
     "Re": ({"C11": 651, "C12": 280, "C13": 229, "C33": 699, "C44": 167}, VASP_ELASTIC),
     "Os": ({"C11": 780, "C12": 234, "C13": 239, "C33": 864, "C44": 265}, VASP_ELASTIC),
 }
+_VACANCY = {  # eV
+    "Al": (0.61, PBE_VACANCY),
+    "Be": (1.04, PBE_VACANCY),
+    "W": (3.27, SZLACHTA),
+    "Re": (3.42, PBE_VACANCY),
+    "Os": (3.03, PBE_VACANCY),
+}
+_SURFACES = {  # J/m^2
+    "Al": ({"(111)": 1.14, "(100)": 1.14, "(110)": 1.14}, TYSON),
+    "W": ({"(110)": 3.27, "(100)": 4.02}, SZLACHTA),
+}
+_FAULTS = {"Al": ({"intrinsic fault": 0.130, "unstable fault, unrelaxed": 0.162}, KIBEY)}  # J/m^2
+_PHONONS = {  # THz
+    "Al": ({"lowest at X": 5.78, "highest at X": 9.69, "lowest at L": 4.19, "highest at L": 9.69}, STEDMAN),
+}
+_EXPANSION = {"Al": 23.1, "W": 4.5, "Be": 11.3, "Re": 6.2, "Os": 5.1, "Sb": 11.0}  # 1e-6/K, polycrystal
+_MELTING = {"Al": 933.5, "W": 3687.0, "Be": 1560.0, "Re": 3458.0, "Os": 3306.0, "Sb": 903.8, "Te": 722.7}  # K
 _COHESIVE = {"Al": 3.53, "W": 8.39, "Be": 3.72, "Re": 7.76, "Os": 8.34, "C": 7.97, "Sb": 2.71, "Te": 2.48}
 
 
@@ -94,10 +118,47 @@ def phase_energies(symbol: str) -> dict[str, Number]:
 
 def elastic_constants(symbol: str) -> dict[str, Number]:
     """Return the elastic constants of the ground state [GPa]; empty when unknown."""
-    if symbol not in _ELASTIC:
+    return _numbers(_ELASTIC, symbol, "GPa")
+
+
+def vacancy_energy(symbol: str) -> Number | None:
+    """Return the formation energy of a vacancy in the ground state [eV]; None when unknown."""
+    if symbol not in _VACANCY:
+        return None
+    value, source = _VACANCY[symbol]
+    return Number(value, "eV", source)
+
+
+def surface_energies(symbol: str) -> dict[str, Number]:
+    """Return energies of low-index surfaces of the ground state [J/m^2] by facet; empty when unknown."""
+    return _numbers(_SURFACES, symbol, "J/m²")
+
+
+def stacking_fault_energies(symbol: str) -> dict[str, Number]:
+    """Return energies of the stable and unstable stacking fault of fcc [J/m^2]; empty when unknown."""
+    return _numbers(_FAULTS, symbol, "J/m²")
+
+
+def phonon_frequencies(symbol: str) -> dict[str, Number]:
+    """Return phonon frequencies at special points of the ground state [THz]; empty when unknown."""
+    return _numbers(_PHONONS, symbol, "THz")
+
+
+def expansion_coefficient(symbol: str) -> Number | None:
+    """Return the linear thermal expansion at room temperature [1e-6/K]; None when unknown."""
+    return Number(_EXPANSION[symbol], "10⁻⁶/K", CRC) if symbol in _EXPANSION else None
+
+
+def melting_point(symbol: str) -> Number | None:
+    """Return the melting point [K]; None when unknown (carbon sublimes)."""
+    return Number(_MELTING[symbol], "K", CRC) if symbol in _MELTING else None
+
+
+def _numbers(table: Mapping[str, tuple[Mapping[str, float], str]], symbol: str, unit: str) -> dict[str, Number]:
+    if symbol not in table:
         return {}
-    constants, source = _ELASTIC[symbol]
-    return {name: Number(float(value), "GPa", source) for name, value in constants.items()}
+    values, source = table[symbol]
+    return {name: Number(value, unit, source) for name, value in values.items()}
 
 
 def cohesive_energy(symbol: str) -> Number | None:

@@ -18,6 +18,8 @@ class Thresholds(Settings):
     force_rmse: Range = Field([0.15, 0.5], description="force RMSE on the test set [eV/Å]")
     volume_error: Range = Field([1.0, 3.0], description="|V0 - V0(DFT)| / V0(DFT) [%]")
     bulk_modulus_error: Range = Field([10.0, 25.0], description="|B - B(DFT)| / B(DFT) [%]")
+    phase_energy_error: Range = Field([10.0, 50.0], description="phase energies and paths against DFT [meV/atom]")
+    property_error: Range = Field([10.0, 25.0], description="other properties against DFT, else published [%]")
     failed_labels: Range = Field([5.0, 20.0], description="structures without a label [%]")
     unphysical_runs: Range = Field([1.0, 35.0], description="robustness runs that turn unphysical [%]")
 

@@ -1,8 +1,27 @@
 """Settings of the tests of a potential."""
 
+from typing import Literal, get_args
+
 from pydantic import Field
 
 from entromax.config.models.base import Positive, Settings
+
+PropertyName = Literal[
+    "lattice",
+    "phases",
+    "elastic",
+    "phonons",
+    "expansion",
+    "vacancy",
+    "surfaces",
+    "stacking_fault",
+    "bain",
+    "trigonal",
+    "hexagonal",
+    "dimer",
+    "melt",
+]
+CHEAP_BY_DFT: list[PropertyName] = ["lattice", "elastic", "bain", "trigonal", "hexagonal"]
 
 
 class RobustnessSettings(Settings):
@@ -18,7 +37,29 @@ class RobustnessSettings(Settings):
     )
 
 
+class PropertySettings(Settings):
+    """Sizes and tolerances of the physical properties."""
+
+    atoms: int = Field(64, ge=8, le=1000, description="atoms in the supercell of phonons and vacancy, at least")
+    layers: int = Field(9, ge=6, le=60, description="atomic layers of a slab, at least")
+    strain: float = Field(0.01, ge=1e-4, le=0.03, description="strain to both sides for elastic constants [1]")
+    displacement: float = Field(0.02, ge=1e-3, le=0.1, description="displacement for phonons [Å]")
+    path_points: int = Field(13, ge=5, le=101, description="structures on a transformation path or dimer curve")
+    fmax: float = Field(0.01, gt=0, le=0.1, description="relaxations end below this force [eV/Å]")
+    relaxation_steps: int = Field(200, ge=10, description="relaxations fail after so many steps")
+    melt_atoms: int = Field(32, ge=16, le=1000, description="atoms of the melt, at least")
+    melt_steps: int = Field(300, ge=50, description="steps of 2 fs of the melt")
+
+
 class ValidationSettings(Settings):
     """Tests of the fitted potentials."""
 
+    properties: list[PropertyName] = Field(
+        list(get_args(PropertyName)), description="physical properties of every potential, one job each; [] for none"
+    )
+    properties_by_dft: list[PropertyName] = Field(
+        CHEAP_BY_DFT,
+        description="those that the labelling engine calculates as well; the others show its value as missing",
+    )
+    property_settings: PropertySettings = PropertySettings()
     robustness: RobustnessSettings = RobustnessSettings()
