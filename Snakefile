@@ -39,3 +39,8 @@ rule all:
         "<results>/report.html",
         "<results>/config.yaml",
         expand("<results>/{element}/report.html", element=ELEMENTS),
+        expand(
+            "<results>/{element}/exports/{format}",
+            element=ELEMENTS,
+            format=config["dataset"]["exports"],
+        ),

@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from entromax.config.load import ConfigError
+from entromax.dataset import FORMATS, export_dataset
 from entromax.labels.record import STATES
 from entromax.labels.store import forget
 from entromax.progress import Labels, Stage, labels, load_results, stages
@@ -26,10 +27,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     retry = commands.add_parser("retry", help="label failed structures again in the next run")
     retry.add_argument("element", help="chemical symbol")
     retry.add_argument("--only", choices=STATES[1:], action="append", help="states to retry; default: all failures")
+    export = commands.add_parser("export", help="write the dataset of an element for other fitting programs")
+    export.add_argument("element", help="chemical symbol")
+    export.add_argument("--format", choices=FORMATS, nargs="+", required=True, help="one or more of these")
+    export.add_argument("--output", type=Path, default=Path("exports"), help="folder that gets one per format")
     options = parser.parse_args(arguments)
     try:
         if options.command == "status":
             _status(options.results, options.store, options.failures)
+        elif options.command == "export":
+            _export(options.results, options.element, options.format, options.output)
         else:
             _retry(options.results, options.store, options.element, options.only or STATES[1:])
     except ConfigError as error:
@@ -84,6 +91,15 @@ def _retry(results: Path, store: Path | None, element: str, states: Sequence[str
     for state, sids in found.items():
         print(f"{element}: {len(sids)} {state}")
     print("now run the workflow again with --forcerun label_shard")
+
+
+def _export(results: Path, element: str, formats: Sequence[str], output: Path) -> None:
+    dataset = results / element / "dataset"
+    if not (dataset / "train.extxyz").is_file():
+        raise ConfigError(f"{dataset}: holds no dataset of {element}; run the campaign up to aggregate_dataset first")
+    for name in formats:
+        export_dataset(dataset, name, output / name)
+        print(f"{element}: {output / name}")
 
 
 if __name__ == "__main__":

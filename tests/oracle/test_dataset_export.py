@@ -15,6 +15,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import voigt_6_to_full_3x3_stress
 
+from entromax.config.models import DatasetSettings
 from entromax.dataset import FORMATS, export_dataset
 from entromax.structures import with_sid, write_structures
 
@@ -221,6 +222,10 @@ def test_every_format_replaces_an_older_export_as_a_whole(dataset, tmp_path):
         export_dataset(dataset[0], name, target)
         assert not (target / "stale").exists() and (target / "isolated_atoms.json").is_file()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FORMATS)
+
+
+def test_the_configuration_offers_every_format():
+    assert DatasetSettings(exports=list(FORMATS)).exports == list(FORMATS)
 
 
 def test_unknown_formats_and_missing_datasets_are_refused(dataset, tmp_path):

@@ -56,6 +56,21 @@ def test_reports_are_single_files_that_name_the_campaign(emt_campaign: Path) -> 
         assert 10_000 < len(text) < 5_000_000
 
 
+def test_dataset_is_exported_by_the_campaign_and_by_hand_alike(emt_campaign: Path, tmp_path: Path) -> None:
+    results = emt_campaign / "results"
+    arguments = ["export", "Al", "--format", "extxyz", "deepmd", "mace", "--output", str(tmp_path)]
+    assert main(["--results", str(results), *arguments]) == 0
+    assert sorted(path.name for path in (results / "Al/exports").iterdir()) == ["deepmd", "extxyz"]
+    for path in (path for path in (results / "Al/exports").rglob("*") if path.is_file()):
+        assert path.read_bytes() == (tmp_path / path.relative_to(results / "Al/exports")).read_bytes()
+    assert len(read_structures(tmp_path / "mace/train.xyz")) > 10
+
+
+def test_export_without_a_dataset_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--results", str(tmp_path), "export", "Al", "--format", "mace"]) == 2
+    assert "holds no dataset of Al" in capsys.readouterr().err
+
+
 def test_nothing_is_left_to_do(emt_campaign: Path) -> None:
     run = snakemake(emt_campaign, "--profile", str(ROOT / "profiles/local"), "--configfile", str(EMT), "--dry-run")
     assert "Nothing to be done" in run.stdout + run.stderr

@@ -27,3 +27,21 @@ rule aggregate_dataset:
         seed=SEED,
     script:
         "../../scripts/aggregate_dataset.py"
+
+
+rule export_dataset:
+    input:
+        expand(
+            "<results>/{{element}}/dataset/{part}.extxyz",
+            part=["train", "validation", "test"],
+        ),
+    output:
+        directory("<results>/{element}/exports/{format}"),
+    log:
+        "<logs>/export_dataset/{element}/{format}.log",
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        dataset=subpath(input[0], parent=True),
+    script:
+        "../../scripts/export_dataset.py"

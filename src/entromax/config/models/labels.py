@@ -42,6 +42,9 @@ class DatasetSettings(Settings):
     max_energy: float = Field(20.0, gt=0, description="outlier: energy above the lowest of the set [eV/atom]")
     max_force: float = Field(50.0, gt=0, description="outlier: largest force [eV/Å]")
     max_pressure: float = Field(300.0, gt=0, description="outlier: absolute pressure [GPa]")
+    exports: list[Literal["extxyz", "mace", "pacemaker", "fitsnap", "deepmd"]] = Field(
+        [], description="formats in which the dataset is written for other programs, below results/<element>/exports"
+    )
 
     @model_validator(mode="after")
     def _leaves_training_data(self) -> "DatasetSettings":
