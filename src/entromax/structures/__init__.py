@@ -1,5 +1,6 @@
 """Structures: reduced cells and crystals, constraints, rescaling to an element, identity, files."""
 
+from entromax.structures.conventional import conventional_structures, make_conventional
 from entromax.structures.crystals import crystal, eos_structures
 from entromax.structures.identity import content_hash, quantise, with_sid
 from entromax.structures.io import read_structures, write_structures
@@ -7,8 +8,10 @@ from entromax.structures.rescale import reduced_volume, scale_structure, scale_s
 
 __all__ = [
     "content_hash",
+    "conventional_structures",
     "crystal",
     "eos_structures",
+    "make_conventional",
     "quantise",
     "read_structures",
     "reduced_volume",
