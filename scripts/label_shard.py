@@ -1,5 +1,7 @@
 """Label one shard of structures."""
 
+from pathlib import Path
+
 from pydantic import TypeAdapter
 
 from entromax.config.models import LabelSettings, ReferenceSettings
@@ -8,7 +10,7 @@ from entromax.runtime import job_log
 
 with job_log(snakemake.log[0]):
     label_shard(
-        snakemake.input.structures,
+        Path(snakemake.input.structures, f"shard_{snakemake.wildcards.shard}.extxyz"),
         labels=snakemake.output.labels,
         ledger=snakemake.output.ledger,
         element=snakemake.wildcards.element,

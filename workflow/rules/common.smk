@@ -66,3 +66,8 @@ def previous_state(wildcards):
 def by_attempt(amount):
     """Resource that grows with every attempt of a job."""
     return lambda wildcards, attempt: amount * attempt
+
+
+def of_element(key):
+    """Setting of an element; `lookup` searches the whole configuration once per job, milliseconds times thousands."""
+    return lambda wildcards: config["elements"][wildcards.element][key]

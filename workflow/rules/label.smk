@@ -5,9 +5,8 @@ rule scale_structures:
     input:
         library="<results>/library/library.extxyz",
     output:
-        shards=expand(
-            "<results>/{{element}}/structures/shard_{shard}.extxyz", shard=SHARDS
-        ),
+        # One directory, not one file per shard: a rule with thousands of outputs makes the plan quadratic.
+        shards=directory("<results>/{element}/structures"),
     log:
         "<logs>/scale_structures/{element}.log",
     conda:
@@ -17,13 +16,14 @@ rule scale_structures:
         volume=lookup(dpath="elements/{element}/volume", within=config),
         n=lookup(dpath="labels/structures", within=config),
         shard_size=lookup(dpath="labels/shard_size", within=config),
+        shards=len(SHARDS),
     script:
         "../../scripts/scale_structures.py"
 
 
 rule label_shard:
     input:
-        structures="<results>/{element}/structures/shard_{shard}.extxyz",
+        structures="<results>/{element}/structures",
     output:
         labels="<results>/{element}/labels/shard_{shard}.extxyz",
         ledger="<results>/{element}/labels/shard_{shard}.parquet",
@@ -37,8 +37,8 @@ rule label_shard:
         mem_mb=by_attempt(2000),
         runtime=by_attempt(240),
     params:
-        reference=lookup(dpath="elements/{element}/reference", within=config),
-        d_nn=lookup(dpath="elements/{element}/d_nn", within=config),
+        reference=of_element("reference"),
+        d_nn=of_element("d_nn"),
         labels=lookup(dpath="labels", within=config),
     script:
         "../../scripts/label_shard.py"
