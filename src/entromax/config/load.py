@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from entromax.config.elements import ELEMENTS
 from entromax.config.models import CampaignSettings
+from entromax.config.presets import with_preset
 
 #: Keys that choose a kind of section; an overlay that changes one replaces the section instead of merging into it.
 KINDS = ("engine", "family")
@@ -120,6 +121,12 @@ def load_campaign(config: Mapping[str, Any], *, origin: str, element_dirs: Itera
             layers.append(Layer(str(path), {"elements": {symbol: settings}}))
             merged = overlay(merged, settings)
         elements[symbol] = overlay(merged, overrides)
+        reference = elements[symbol].get("reference")
+        if isinstance(reference, Mapping):
+            try:
+                elements[symbol]["reference"] = with_preset(symbol, reference)
+            except ValueError as error:
+                raise ConfigError(f"{origin}: {error}") from error
     user["elements"] = elements
     layers.append(Layer(origin, {**user, "elements": chosen}))
     try:

@@ -19,6 +19,7 @@ from entromax.config.models.library import (
 from entromax.config.models.potentials import (
     FamilySettings,
     GapSettings,
+    MaceSettings,
     PluginSettings,
     PotentialSettings,
     SnapSettings,
@@ -28,7 +29,10 @@ from entromax.config.models.reference import (
     ElementSettings,
     EmtSettings,
     GpawSettings,
+    LammpsSettings,
+    QeSettings,
     ReferenceSettings,
+    VaspSettings,
 )
 from entromax.config.models.validation import RobustnessSettings, ValidationSettings
 
@@ -46,10 +50,13 @@ __all__ = [
     "GapSettings",
     "GpawSettings",
     "LabelSettings",
+    "LammpsSettings",
     "LibrarySettings",
+    "MaceSettings",
     "OptimiserSettings",
     "PluginSettings",
     "PotentialSettings",
+    "QeSettings",
     "ReferenceSettings",
     "RobustnessSettings",
     "SeedSettings",
@@ -57,4 +64,5 @@ __all__ = [
     "SnapSettings",
     "Thresholds",
     "ValidationSettings",
+    "VaspSettings",
 ]

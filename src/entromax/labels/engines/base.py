@@ -9,12 +9,20 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
+from ase.data import atomic_numbers, ground_state_magnetic_moments
+from ase.geometry import minkowski_reduce
 
 from entromax.config.models import Settings
 
 S = TypeVar("S", bound=Settings)
 ISOLATED = "isolated_atom"
 """``config_type`` of the free atom."""
+ATOM_WIDTH = 0.05
+"""Largest Fermi-Dirac width of the free atom [eV]: wider ones smear its levels and leave part of Hund's moment."""
+PATIENCE = 3
+"""Factor on maxiter for every rung after the first."""
+WIDEN = 3.0
+"""Factor on the width of the last rung, which changes the physics."""
 
 
 class UnconvergedError(RuntimeError):
@@ -96,6 +104,36 @@ class Engine(ABC, Generic[S]):
 def is_isolated(atoms: Atoms) -> bool:
     """Tell whether a structure is a free atom."""
     return atoms.info.get("config_type") == ISOLATED
+
+
+def compact(atoms: Atoms) -> Atoms:
+    """Return the same crystal with the shortest lattice vectors (Minkowski-reduced); nothing is rotated.
+
+    GPAW warns of wrong results for angles outside 40 to 140 degrees, and a skew cell needs more k-points than the
+    compact cell of the same lattice: up to a third of the time is saved. A free atom, and a structure that comes with
+    its own mesh, is left as it is.
+    """
+    if is_isolated(atoms) or "kpts" in atoms.info:
+        return atoms
+    reduced = atoms.copy()
+    reduced.set_cell(minkowski_reduce(atoms.cell.array)[0], scale_atoms=False)
+    reduced.wrap()
+    return reduced
+
+
+def mesh(atoms: Atoms, kspacing: float) -> tuple[int, int, int]:
+    """Return the k-point mesh of a structure: Γ for a free atom, its own ``kpts``, or the one for ``kspacing`` [1/Å]."""
+    if is_isolated(atoms):
+        return 1, 1, 1
+    if "kpts" in atoms.info:
+        a, b, c = (int(count) for count in atoms.info["kpts"])
+        return a, b, c
+    return kpoint_mesh(atoms.cell.array, kspacing)
+
+
+def hund_moment(symbol: str) -> float:
+    """Return the magnetic moment of the free atom in its ground state [Bohr magnetons]."""
+    return float(ground_state_magnetic_moments[atomic_numbers[symbol]])
 
 
 def kpoint_mesh(cell: np.ndarray, kspacing: float) -> tuple[int, int, int]:

@@ -5,33 +5,30 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.geometry import minkowski_reduce
 from gpaw import GPAW, PW, KohnShamConvergenceError
 from gpaw.occupations import create_occ_calc
 
 from entromax.config.models import GpawSettings
 from entromax.labels.engines.base import (
+    ATOM_WIDTH,
+    PATIENCE,
+    WIDEN,
     Engine,
     EngineUnavailableError,
     Label,
     Rung,
     UnconvergedError,
+    compact,
     is_isolated,
-    kpoint_mesh,
+    mesh,
 )
 
-ATOM_WIDTH = 0.05
-"""Largest Fermi-Dirac width of the free atom [eV]: wider ones smear its levels and leave part of Hund's moment."""
 ANNEAL = 5.0
 """Factor on the width of the first, easy calculation of the third rung."""
-WIDEN = 3.0
-"""Factor on the width of the last rung."""
 DAMPED = {"backend": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 50.0}
 """Slow, short-memory mixing that converges where the default (beta 0.08, 16 old densities) oscillates."""
 EIGENSOLVER = "davidson"
 """Of the first rung: the same labels as GPAW's default (PPCG, used by the others) in a fifth to a quarter less time."""
-PATIENCE = 3
-"""Factor on maxiter for every rung after the first."""
 
 
 class GpawEngine(Engine[GpawSettings]):
@@ -50,7 +47,7 @@ class GpawEngine(Engine[GpawSettings]):
     def label(self, atoms: Atoms, settings: GpawSettings, rung: int, text: Path) -> Label:
         """Label one structure; see ``Engine.label``."""
         name = self.rungs[rung].name
-        atoms = _compact(atoms)
+        atoms = compact(atoms)
         width = min(settings.width, ATOM_WIDTH) if is_isolated(atoms) else settings.width
         first = width * {"annealed": ANNEAL, "wide": WIDEN}.get(name, 1.0)
         calculator = self._calculator(atoms, settings, width=first, careful=rung > 0, text=text)
@@ -69,7 +66,10 @@ class GpawEngine(Engine[GpawSettings]):
             raise EngineUnavailableError(
                 f"gpaw: no PAW set-up found ({error}); install gpaw-data or set GPAW_SETUP_PATH"
             ) from error
-        info: dict[str, Any] = {"kpts": list(_mesh(atoms, settings)), "width": first if name == "wide" else width}
+        info: dict[str, Any] = {
+            "kpts": list(mesh(atoms, settings.kspacing)),
+            "width": first if name == "wide" else width,
+        }
         if is_isolated(atoms) or settings.spin:
             info["magnetic_moment"] = float(copy.get_magnetic_moment())
         return Label(
@@ -90,36 +90,12 @@ class GpawEngine(Engine[GpawSettings]):
         return GPAW(
             mode=PW(settings.ecut),
             xc=settings.xc,
-            kpts={"size": _mesh(atoms, settings), "gamma": True},
+            kpts={"size": mesh(atoms, settings.kspacing), "gamma": True},
             occupations={"name": "fermi-dirac", "width": width},
             maxiter=settings.maxiter * (PATIENCE if careful else 1),
             txt=str(text),
             **options,
         )
-
-
-def _compact(atoms: Atoms) -> Atoms:
-    """Return the same crystal with the shortest lattice vectors (Minkowski-reduced); nothing is rotated.
-
-    GPAW warns of wrong results for angles outside 40 to 140 degrees, and a skew cell needs more k-points than the
-    compact cell of the same lattice: up to a third of the time is saved. A structure that comes with its own mesh is
-    left as it is.
-    """
-    if is_isolated(atoms) or "kpts" in atoms.info:
-        return atoms
-    compact = atoms.copy()
-    compact.set_cell(minkowski_reduce(atoms.cell.array)[0], scale_atoms=False)
-    compact.wrap()
-    return compact
-
-
-def _mesh(atoms: Atoms, settings: GpawSettings) -> tuple[int, int, int]:
-    if is_isolated(atoms):
-        return 1, 1, 1
-    if "kpts" in atoms.info:
-        a, b, c = (int(count) for count in atoms.info["kpts"])
-        return a, b, c
-    return kpoint_mesh(atoms.cell.array, settings.kspacing)
 
 
 def _change_width(calculator: Any, width: float) -> None:

@@ -1,0 +1,179 @@
+"""Quantum ESPRESSO (pw.x) through ASE's calculator, with GTH-PBE or the user's own pseudopotential."""
+
+import hashlib
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms, units
+from ase.calculators.espresso import Espresso, EspressoProfile
+
+from entromax.config.models import QeSettings
+from entromax.labels.engines.base import (
+    ATOM_WIDTH,
+    PATIENCE,
+    WIDEN,
+    Engine,
+    EngineUnavailableError,
+    Label,
+    Rung,
+    UnconvergedError,
+    compact,
+    hund_moment,
+    is_isolated,
+    mesh,
+)
+from entromax.labels.engines.gth import gth_file, read_gth, write_upf
+
+CONVERGENCE = 1e-8
+"""Estimated error of the energy at which the SCF ends [Ry/atom]; forces are then good to about 1 meV/Å."""
+MIXING, DAMPED = 0.5, 0.1
+"""Part of the new density that is mixed in, on the first rung and on the others."""
+EMPTY = 0.5
+"""Empty bands, relative to the occupied ones, where more than pw.x's own choice (0.2) are asked for."""
+OUTPUT = "espresso.pwo"
+
+
+@dataclass(frozen=True)
+class _Pseudopotential:
+    """UPF file of an element and its charge of the valence."""
+
+    path: Path
+    charge: float
+    digest: str
+
+
+class QeEngine(Engine[QeSettings]):
+    """pw.x: Davidson and plain mixing first; then damped mixing, more bands and another eigensolver.
+
+    The total energy that pw.x prints with smearing is the free energy, which is the one whose derivatives the forces
+    and the stress are. Every attempt has a folder of its own: two runs in one folder destroy each other's output.
+    """
+
+    rungs = (
+        Rung("default"),
+        Rung("damped", f"mixing beta {DAMPED}, {PATIENCE}x maxiter"),
+        Rung("robust", f"damped, conjugate gradients, {100 * EMPTY:.0f} % empty bands, local Thomas-Fermi screening"),
+        Rung("wide", f"damped, {WIDEN:g}x the Fermi-Dirac width", changed_physics=True),
+    )
+
+    def label(self, atoms: Atoms, settings: QeSettings, rung: int, text: Path) -> Label:
+        """Label one structure; see ``Engine.label``."""
+        atoms = compact(atoms)
+        with tempfile.TemporaryDirectory(dir=text.parent, prefix=f"{text.stem}-") as name:
+            folder = Path(name)
+            pseudopotential = _pseudopotential(atoms, settings, folder)
+            parameters = self._parameters(atoms, settings, self.rungs[rung].name, pseudopotential)
+            calculator = Espresso(
+                profile=EspressoProfile(command=settings.command, pseudo_dir=pseudopotential.path.parent),
+                directory=folder,
+                pseudopotentials={symbol: pseudopotential.path.name for symbol in set(atoms.get_chemical_symbols())},
+                kpts=None if is_isolated(atoms) else mesh(atoms, settings.kspacing),
+                input_data=parameters,
+            )
+            try:
+                label = self.single_point(atoms, calculator, stress=not is_isolated(atoms))
+            except FileNotFoundError as error:
+                raise EngineUnavailableError(f"qe: {settings.command!r} cannot be started ({error})") from error
+            except subprocess.CalledProcessError as error:
+                raise _failure(_output(folder), error.returncode) from error
+            finally:
+                with text.open("a") as file:
+                    file.write(_output(folder))
+            output = _output(folder)
+        found = re.search(r"convergence has been achieved in\s+(\d+) iterations", output)
+        if found is None:
+            raise _failure(output, 0)
+        info: dict[str, Any] = {
+            "version": _first(r"Program PWSCF (\S+)", output),
+            "pseudopotential": pseudopotential.path.name,
+            "pseudopotential_sha256": pseudopotential.digest,
+            "kpts": list(mesh(atoms, settings.kspacing)),
+            "width": parameters["degauss"] * units.Ry,
+        }
+        if is_isolated(atoms) or settings.spin:
+            info["magnetic_moment"] = float(_last(r"total magnetization\s+=\s+(\S+)", output))
+        return Label(label.energy, label.forces, label.stress, int(found[1]), info)
+
+    def _parameters(
+        self, atoms: Atoms, settings: QeSettings, rung: str, pseudopotential: _Pseudopotential
+    ) -> dict[str, Any]:
+        """Return the input of pw.x; a free atom has the moment of Hund's rules."""
+        careful = rung != "default"
+        width = min(settings.width, ATOM_WIDTH) if is_isolated(atoms) else settings.width
+        parameters: dict[str, Any] = {
+            "tprnfor": True,
+            "tstress": not is_isolated(atoms),
+            "disk_io": "none",
+            "outdir": ".",
+            "ecutwfc": settings.ecut / units.Ry,
+            "ecutrho": settings.density_factor * settings.ecut / units.Ry,
+            "occupations": "smearing",
+            "smearing": "fermi-dirac",
+            "degauss": width * (WIDEN if rung == "wide" else 1.0) / units.Ry,
+            "conv_thr": CONVERGENCE * len(atoms),
+            "electron_maxstep": settings.maxiter * (PATIENCE if careful else 1),
+            "mixing_beta": DAMPED if careful else MIXING,
+        }
+        if rung == "robust":
+            occupied = np.ceil(pseudopotential.charge * len(atoms) / 2)
+            parameters |= {"diagonalization": "cg", "mixing_mode": "local-TF"}
+            parameters["nbnd"] = int(np.ceil((1 + EMPTY) * occupied)) + 4
+        if is_isolated(atoms):
+            parameters |= {"nspin": 2, "tot_magnetization": hund_moment(atoms.get_chemical_symbols()[0])}
+        elif settings.spin:
+            parameters |= {"nspin": 2, "starting_magnetization(1)": 0.5}
+        return parameters
+
+
+def _pseudopotential(atoms: Atoms, settings: QeSettings, folder: Path) -> _Pseudopotential:
+    """Return the user's UPF file, or write the GTH-PBE one of the element into ``folder``."""
+    symbol, *others = sorted(set(atoms.get_chemical_symbols()))
+    if others:
+        raise EngineUnavailableError(f"qe: structures of one element only, not of {symbol} with {', '.join(others)}")
+    try:
+        if settings.pseudopotential is None:
+            text = write_upf(read_gth(symbol, gth_file().read_text()))
+            path = folder / f"{symbol}.GTH-PBE.upf"
+            path.write_text(text)
+        else:
+            path = Path(settings.pseudopotential).resolve()
+            text = path.read_text()
+    except (FileNotFoundError, ValueError) as error:
+        raise EngineUnavailableError(f"reference.pseudopotential: {error}") from error
+    charge = re.search(r"z_valence\s*=\s*\"\s*([^\"]+)\"|(\S+)\s+Z valence", text)
+    if charge is None:
+        raise EngineUnavailableError(f"reference.pseudopotential: {path} is no UPF file: it has no z_valence")
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return _Pseudopotential(path, float(charge[1] or charge[2]), digest)
+
+
+def _output(folder: Path) -> str:
+    path = folder / OUTPUT
+    return path.read_text(errors="replace") if path.exists() else ""
+
+
+def _failure(output: str, code: int) -> Exception:
+    """Return the error that the output of a failed run stands for."""
+    if "convergence NOT achieved" in output:
+        return UnconvergedError(_first(r"(convergence NOT achieved.*)", output))
+    message = _first(r"Error in routine (.*\n.*)", output)
+    if re.search(r"readpp|read_upf|pseudo", message):
+        return EngineUnavailableError(f"reference.pseudopotential: pw.x cannot read it: {' '.join(message.split())}")
+    return RuntimeError(f"pw.x ended with exit code {code}: {' '.join(message.split()) or 'no message in its output'}")
+
+
+def _first(pattern: str, text: str) -> str:
+    found = re.search(pattern, text)
+    return found[1] if found else ""
+
+
+def _last(pattern: str, text: str) -> str:
+    return re.findall(pattern, text)[-1]
+
+
+ENGINE = QeEngine()

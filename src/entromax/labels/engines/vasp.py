@@ -1,0 +1,187 @@
+"""VASP with PBE PAW sets, through ASE's calculator."""
+
+import re
+import tempfile
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import CalculationFailed, CalculatorSetupError
+from ase.calculators.vasp import Vasp
+from ase.io import read
+
+from entromax.config.models import VaspSettings
+from entromax.labels.engines.base import (
+    ATOM_WIDTH,
+    PATIENCE,
+    WIDEN,
+    Engine,
+    EngineUnavailableError,
+    Label,
+    Rung,
+    UnconvergedError,
+    compact,
+    hund_moment,
+    is_isolated,
+    mesh,
+)
+
+ISMEAR = {"fermi-dirac": -1, "gaussian": 0, "methfessel-paxton": 1}
+DAMPED = {"amix": 0.1, "bmix": 1e-4, "amix_mag": 0.2, "bmix_mag": 1e-4}
+"""Nearly linear mixing, which VASP's manual advises where the charge sloshes."""
+COMPLAINTS = re.compile(
+    r"VERY BAD NEWS|BRMIX|EDDDAV|EDDRMM|ZPOTRF|ZHEGV|POSMAP|PRICEL|IBZKPT|TOO FEW BANDS|inverse of rotation matrix"
+    r"|Sub-Space-Matrix is not hermitian|internal error|^\s*ERROR|I REFUSE TO CONTINUE",
+    re.MULTILINE | re.IGNORECASE,
+)
+"""What VASP prints before it gives up; the line goes into the reason of the attempt."""
+ENERGY_TOLERANCE = 1e-4
+"""Largest difference between the energies in OUTCAR and vasprun.xml of one calculation [eV]."""
+PLACE_TOLERANCE = 1e-4
+"""Largest difference between the cell [Å] and fractional coordinates asked for and those in vasprun.xml."""
+NOT_FOUND = 127
+"""Exit code of a shell that does not find the command."""
+
+
+class VaspEngine(Engine[VaspSettings]):
+    """VASP: blocked Davidson first; then damped mixing, and all bands at once without symmetry.
+
+    The energy is the free energy, which is the one whose derivatives the forces and the stress are. A k-point spacing
+    goes into INCAR (KSPACING), a mesh that comes with a structure into KPOINTS. custodian, which recovers VASP for
+    others, imports pymatgen; the rungs are its first remedies for an SCF that does not converge.
+    """
+
+    rungs = (
+        Rung("default"),
+        Rung("damped", f"AMIX {DAMPED['amix']}, BMIX {DAMPED['bmix']}, {PATIENCE}x NELM"),
+        Rung("all", f"ALGO All, no symmetry, {PATIENCE}x NELM"),
+        Rung("wide", f"damped, {WIDEN:g}x SIGMA", changed_physics=True),
+    )
+
+    def label(self, atoms: Atoms, settings: VaspSettings, rung: int, text: Path) -> Label:
+        """Label one structure; see ``Engine.label``."""
+        atoms = compact(atoms)
+        with tempfile.TemporaryDirectory(dir=text.parent, prefix=f"{text.stem}-") as name:
+            folder = Path(name)
+            parameters = incar(atoms, settings, self.rungs[rung].name)
+            calculator = Vasp(directory=name, command=settings.command, **parameters)
+            try:
+                label = self.single_point(atoms, calculator, stress=not is_isolated(atoms))
+            except CalculatorSetupError as error:
+                raise EngineUnavailableError(f"vasp: {error}") from error
+            except CalculationFailed as error:
+                _failed(folder, str(error))
+            except RuntimeError as error:
+                if "pseudopotential" in str(error).lower():
+                    raise EngineUnavailableError(
+                        f"vasp: {error}; set VASP_PP_PATH to the folder that holds potpaw_PBE, and reference.paw"
+                    ) from error
+                raise
+            finally:
+                with text.open("a") as file:
+                    file.write("".join(_text(folder / part) for part in ("vasp.out", "OSZICAR")))
+            if not calculator.converged:
+                raise UnconvergedError(f"EDIFF not reached within NELM = {parameters['nelm']}")
+            require_pair(folder, atoms[calculator.sort], label.energy)
+            info: dict[str, Any] = {
+                "version": calculator.version,
+                "paw": re.findall(r"TITEL\s+=\s+(.*\S)", _text(folder / "OUTCAR"))[:1],
+                "kpts": list(mesh(atoms, settings.kspacing)),
+                "width": parameters["sigma"],
+            }
+            if is_isolated(atoms) or settings.spin:
+                info["magnetic_moment"] = float(calculator.results["magmom"])
+            steps = _text(folder / "vasprun.xml").count("<scstep>")
+        return Label(label.energy, label.forces, label.stress, steps, info)
+
+
+def incar(atoms: Atoms, settings: VaspSettings, rung: str = "default") -> dict[str, Any]:
+    """Return the arguments of ASE's ``Vasp``: the INCAR tags in lower case, k-points and PAW set.
+
+    Args:
+        atoms: structure of one element; a free atom has the moment of Hund's rules.
+        settings: settings of the engine.
+        rung: name of the rung.
+    """
+    symbol = atoms.get_chemical_symbols()[0]
+    careful, isolated = rung != "default", is_isolated(atoms)
+    parameters: dict[str, Any] = {
+        "xc": "pbe",
+        "setups": {"base": "recommended"},
+        "encut": settings.ecut,
+        "prec": "Accurate",
+        "lreal": False,
+        "lasph": True,
+        "algo": "All" if rung == "all" else "Normal",
+        "ediff": settings.ediff,
+        "nelm": settings.maxiter * (PATIENCE if careful else 1),
+        "ismear": 0 if isolated else ISMEAR[settings.smearing],
+        "sigma": min(settings.width, ATOM_WIDTH) if isolated else settings.width * (WIDEN if rung == "wide" else 1),
+        "nsw": 0,
+        "ibrion": -1,
+        "isif": 2,
+        "lwave": False,
+        "lcharg": False,
+    }
+    if settings.paw is not None:
+        if not re.fullmatch(rf"{symbol}(_\w+)?", settings.paw):
+            raise EngineUnavailableError(f"reference.paw: {settings.paw!r} is no PAW set of {symbol}")
+        parameters["setups"][symbol] = settings.paw.removeprefix(symbol)
+    if settings.paw_version is not None:
+        parameters["pp_version"] = settings.paw_version
+    if isolated or "kpts" in atoms.info:
+        parameters |= {"kpts": mesh(atoms, settings.kspacing), "gamma": True}
+    else:
+        parameters |= {"kspacing": settings.kspacing, "kgamma": True}
+    if rung in ("damped", "wide"):
+        parameters |= DAMPED
+    if rung == "all" or isolated:
+        parameters["isym"] = 0
+    if isolated:
+        parameters |= {"ispin": 2, "magmom": [hund_moment(symbol)], "nupdown": hund_moment(symbol)}
+    elif settings.spin:
+        parameters |= {"ispin": 2, "magmom": [1.0] * len(atoms)}
+    parallel = {"kpar": settings.kpar, "ncore": settings.ncore}
+    return parameters | {tag: value for tag, value in parallel.items() if value > 1}
+
+
+def require_pair(folder: Path, atoms: Atoms, energy: float) -> None:
+    """Refuse outputs that do not belong together, or not to this structure; ASE reads such a pair without a word.
+
+    Args:
+        folder: with OUTCAR and vasprun.xml.
+        atoms: the structure that was asked for, in the order of POSCAR.
+        energy: free energy read from vasprun.xml [eV].
+
+    Raises:
+        RuntimeError: a file of another calculation is among them.
+    """
+    energies = re.findall(r"free\s+energy\s+TOTEN\s*=\s*(\S+)", _text(folder / "OUTCAR"))
+    if not energies or abs(float(energies[-1]) - energy) > ENERGY_TOLERANCE:
+        found = f"{energies[-1]} eV" if energies else "no energy"
+        raise RuntimeError(f"OUTCAR ({found}) and vasprun.xml ({energy:.6f} eV) are not of one calculation")
+    other = read(folder / "vasprun.xml")
+    same = len(other) == len(atoms) and np.abs(other.cell.array - atoms.cell.array).max() < PLACE_TOLERANCE
+    if same:
+        apart = other.get_scaled_positions(wrap=False) - atoms.get_scaled_positions(wrap=False)
+        same = bool(np.abs(apart - np.round(apart)).max() < PLACE_TOLERANCE)
+    if not same:
+        raise RuntimeError("vasprun.xml is of another structure than the one asked for")
+
+
+def _failed(folder: Path, message: str) -> NoReturn:
+    """Raise the error that an exit code other than 0 stands for."""
+    code = re.search(r"returned an error: (-?\d+)", message)
+    if code is not None and int(code[1]) == NOT_FOUND:
+        raise EngineUnavailableError(f"vasp: the command was not found ({message.split('stderr')[-1].strip()})")
+    complaint = next((line for line in _text(folder / "vasp.out").splitlines() if COMPLAINTS.search(line)), "")
+    said = complaint.strip(" |") or message.split("stderr")[-1].strip() or "no message in its output"
+    raise RuntimeError(f"VASP ended with exit code {code[1] if code else '?'}: {said}")
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.exists() else ""
+
+
+ENGINE = VaspEngine()
