@@ -9,7 +9,7 @@ from entromax.potentials.base import FAMILIES, FitError, _atomic_folder, family_
 def test_every_family_can_be_loaded():
     for name in FAMILIES:
         assert load_family(name) is load_family(name)
-    with pytest.raises(ValueError, match="unknown family of potentials 'nep'; choose from gap"):
+    with pytest.raises(ValueError, match=f"unknown family of potentials 'nep'; choose from {', '.join(FAMILIES)}"):
         load_family("nep")
 
 

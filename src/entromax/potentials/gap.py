@@ -15,7 +15,7 @@ from ase.data import atomic_numbers
 
 from entromax.config.models import GapSettings
 from entromax.labels.engines.base import ISOLATED
-from entromax.potentials.base import Family, FitData, FitError
+from entromax.potentials.base import Family, FitData, FitError, split_free_atom
 from entromax.structures import write_structures
 
 MODEL, LOG, TRAINING = "gap.xml", "gap_fit.log", "train.extxyz"
@@ -74,14 +74,11 @@ def weighted(structures: Sequence[Atoms], settings: GapSettings, box: float) -> 
     Raises:
         FitError: not exactly one free atom, or nothing else.
     """
-    free = [atoms for atoms in structures if atoms.info.get("config_type") == ISOLATED]
-    bulk = [atoms for atoms in structures if atoms.info.get("config_type") != ISOLATED]
-    if len(free) != 1 or not bulk:
-        raise FitError(f"training set: {len(free)} free atoms and {len(bulk)} other structures; GAP needs 1 and some")
+    free, bulk = split_free_atom(structures)
     lowest = min(float(atoms.info["REF_energy"]) / len(atoms) for atoms in bulk)
-    atom = Atoms(free[0].numbers, positions=[[box / 2] * 3], cell=[box] * 3, pbc=True)
+    atom = Atoms(free.numbers, positions=[[box / 2] * 3], cell=[box] * 3, pbc=True)
     atom.arrays["REF_forces"] = np.zeros((1, 3))
-    atom.info = {"REF_energy": free[0].info["REF_energy"], "config_type": ISOLATED, "energy_sigma": SIGMA_ATOM}
+    atom.info = {"REF_energy": free.info["REF_energy"], "config_type": ISOLATED, "energy_sigma": SIGMA_ATOM}
     prepared = [atom]
     for atoms in bulk:
         copy = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)

@@ -1,0 +1,131 @@
+"""Spectral neighbour analysis potential: linear or quadratic in the SNAP bispectrum, over a ZBL repulsion."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+from ase.data import atomic_numbers
+
+from entromax.config.models import SnapSettings
+from entromax.features.bispectrum import bispectrum_triples
+from entromax.potentials.base import Family, FitData, FitError, split_free_atom
+from entromax.potentials.lammps_run import snap_rows
+from entromax.potentials.linear import NormalEquations
+from entromax.potentials.snap_model import MODEL, SnapCalculator, SnapModel
+from entromax.potentials.uncertainty import calibration
+from entromax.potentials.zbl import Zbl, zbl_of
+
+logger = logging.getLogger("entromax.potentials")
+
+
+class SnapFamily(Family[SnapSettings]):
+    """SNAP [Thompson et al., J. Comput. Phys. 285, 316 (2015)], quadratic [Wood & Thompson, J. Chem. Phys. 148 (2018)].
+
+    LAMMPS (GPL-2) makes the design matrix; the fitted potential runs with and without it.
+    """
+
+    settings = SnapSettings
+
+    def fit(self, data: FitData, settings: SnapSettings, folder: Path) -> dict[str, Any]:
+        """Fit structure by structure; see ``Family.fit``."""
+        atom, bulk = split_free_atom(data.train)
+        model = untrained(settings, data, e0=float(atom.info["REF_energy"]))
+        columns = model.coefficients.size
+        equations = NormalEquations(columns, settings.folds)
+        lowest = min(float(atoms.info["REF_energy"]) / len(atoms) for atoms in bulk)
+        folds = np.random.default_rng(data.seed).permutation(len(bulk)) % settings.folds
+        for index, (atoms, fold) in enumerate(zip(bulk, folds, strict=True), start=1):
+            equations.add(*weighted_rows(atoms, model, settings, lowest), int(fold))
+            if index % max(len(bulk) // 10, 1) == 0:
+                logger.info("design matrix: %d of %d structures", index, len(bulk))
+        solved = equations.solve()
+        model = replace(model, coefficients=solved.coefficients, deviations=solved.deviations)
+        checked = calibration(data.validation, SnapCalculator(model))
+        if checked is not None:
+            model = replace(model, scales=(checked["energy"]["scale"], checked["forces"]["scale"]))
+        model.save(folder / MODEL)
+        model.write_lammps(folder)
+        return {
+            "coefficients": columns,
+            "rows": solved.rows,
+            "ridge": solved.ridge,
+            "left_out_errors": {f"{ridge:.0e}": score for ridge, score in solved.scores.items()},
+            "members": len(solved.deviations),
+            "calibration": checked,
+        }
+
+    def load(self, folder: Path) -> BaseCalculator:
+        """Return the calculator; see ``Family.load``. It answers ``energy_std`` and ``forces_std``."""
+        return SnapCalculator(SnapModel.load(folder / MODEL))
+
+    def export(self, folder: Path, element: str) -> str | None:
+        """Return commands for LAMMPS with the package ML-SNAP; see ``Family.export``."""
+        return SnapModel.load(folder / MODEL).commands()
+
+
+def untrained(settings: SnapSettings, data: FitData, e0: float) -> SnapModel:
+    """Return the model with all coefficients zero: free atoms and ZBL."""
+    dim = len(bispectrum_triples(settings.twojmax))
+    columns = dim + (dim * (dim + 1) // 2 if settings.quadratic else 0)
+    return SnapModel(
+        element=data.element,
+        cutoff=settings.cutoff * data.d_nn,
+        twojmax=settings.twojmax,
+        quadratic=settings.quadratic,
+        e0=e0,
+        zbl=None if settings.zbl is None else (settings.zbl[0] * data.d_nn, settings.zbl[1] * data.d_nn),
+        coefficients=np.zeros(columns),
+        deviations=np.zeros((settings.folds, columns)),
+    )
+
+
+def weighted_rows(
+    atoms: Atoms, model: SnapModel, settings: SnapSettings, lowest: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows [1 + 3 N + 6, p] and targets of one structure, multiplied with the square roots of their weights.
+
+    Targets are energy per atom, forces and stress above those of free atoms and ZBL. All weights of a structure fall
+    with its energy E above the lowest one as exp(-E / energy_scale) (METHOD section 8). Without ``REF_stress`` there
+    are no rows for it.
+
+    Args:
+        atoms: with ``REF_`` keys.
+        model: cutoffs, free atom and ZBL.
+        settings: weights.
+        lowest: energy of the lowest structure [eV/atom].
+
+    Raises:
+        FitError: the structure holds another element.
+    """
+    n = len(atoms)
+    if set(atoms.get_chemical_symbols()) != {model.element}:
+        raise FitError(
+            f"structure {atoms.info.get('sid')} is {atoms.get_chemical_formula()}, SNAP of {model.element} only"
+        )
+    of_energy, of_forces, of_stress = snap_rows(atoms, model.compute_arguments(), model.cutoff)
+    energy = float(atoms.info["REF_energy"]) - n * model.e0
+    forces = np.array(atoms.arrays["REF_forces"], dtype=float)
+    stress = np.array(atoms.info.get("REF_stress", []), dtype=float)
+    if model.zbl is not None:
+        base = zbl_of(atoms, Zbl(atomic_numbers[model.element], *model.zbl))
+        energy, forces = energy - base[0], forces - base[1]
+        stress = stress - base[2] if stress.size else stress
+    weight = np.exp(-(float(atoms.info["REF_energy"]) / n - lowest) / settings.energy_scale)
+    parts: Sequence[tuple[float, np.ndarray, np.ndarray]] = (
+        (settings.energy_weight, of_energy[None] / n, np.array([energy / n])),
+        (settings.force_weight, of_forces.reshape(3 * n, -1), forces.ravel()),
+        (settings.stress_weight, of_stress, stress),
+    )
+    used = [(np.sqrt(weight * w), rows, target) for w, rows, target in parts if w > 0 and target.size]
+    return (
+        np.concatenate([root * rows for root, rows, _ in used]),
+        np.concatenate([root * target for root, _, target in used]),
+    )
+
+
+FAMILY = SnapFamily()

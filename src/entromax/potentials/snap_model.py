@@ -1,0 +1,184 @@
+"""A fitted SNAP: its numbers, its ASE calculator, and its files for LAMMPS."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.data import atomic_numbers
+from torch import Tensor
+
+from entromax.features import Batch, NeighbourList, pair_vectors
+from entromax.features.bispectrum import Bispectrum
+from entromax.potentials.zbl import Zbl, from_pairs
+from entromax.runtime import atomic_path
+
+MODEL, INCLUDE = "snap.npz", "snap.lammps"
+RFAC0 = 0.99363
+SKIN = 0.5
+"""Extra radius within which neighbours are remembered between steps [Å]."""
+
+
+@dataclass(frozen=True)
+class SnapModel:
+    """The energy of an atom is e0 + beta . b + b . alpha . b / 2, b its bispectrum minus that of a free atom.
+
+    Attributes:
+        element: chemical symbol.
+        cutoff: [Å].
+        twojmax: twice the largest angular momentum.
+        quadratic: with alpha.
+        e0: energy of the free atom [eV].
+        zbl: radii of the ZBL repulsion [Å]; none without it.
+        coefficients: [p] beta, then the upper triangle of alpha row by row [eV]: the order of LAMMPS.
+        deviations: [K, p] committee, see ``LinearFit``.
+        scales: factors that calibrate the standard deviations of energy and forces.
+    """
+
+    element: str
+    cutoff: float
+    twojmax: int
+    quadratic: bool
+    e0: float
+    zbl: tuple[float, float] | None
+    coefficients: np.ndarray
+    deviations: np.ndarray
+    scales: tuple[float, float] = (1.0, 1.0)
+
+    def save(self, path: Path) -> None:
+        """Write all numbers to one npz."""
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{key: value for key, value in asdict(self).items() if value is not None})
+
+    @classmethod
+    def load(cls, path: Path) -> "SnapModel":
+        """Read what ``save`` wrote."""
+        with np.load(path) as data:
+            values: dict[str, Any] = {key: data[key] if data[key].ndim == 2 else data[key].tolist() for key in data}
+        values["coefficients"] = np.array(values["coefficients"])
+        zbl = values.pop("zbl", None)
+        return cls(**values | {"zbl": zbl and tuple(zbl), "scales": tuple(values["scales"])})
+
+    def write_lammps(self, folder: Path) -> None:
+        """Write ``<element>.snapcoeff``, ``<element>.snapparam`` and a file to include in an input of LAMMPS."""
+        numbers = "\n".join(map(repr, [self.e0, *self.coefficients.tolist()]))
+        head = f"# {self.element}, eV; written by entromax\n1 {len(self.coefficients) + 1}\n{self.element} 0.5 1.0\n"
+        parameters = (
+            f"rcutfac {self.cutoff!r}\ntwojmax {self.twojmax}\nrfac0 {RFAC0}\nrmin0 0\nswitchflag 1\nbzeroflag 1\n"
+            f"quadraticflag {int(self.quadratic)}\n"
+        )
+        files = {"snapcoeff": f"{head}{numbers}\n", "snapparam": f"# {self.element}, Å\n{parameters}"}
+        for kind, text in files.items():
+            (folder / f"{self.element}.{kind}").write_text(text)
+        (folder / INCLUDE).write_text(f"# units metal; include from this folder\n{self.commands()}\n")
+
+    def commands(self) -> str:
+        """Return the commands of LAMMPS that use the files."""
+        snap = f"{self.element}.snapcoeff {self.element}.snapparam {self.element}"
+        if self.zbl is None:
+            return f"pair_style snap\npair_coeff * * {snap}"
+        number = atomic_numbers[self.element]
+        return (
+            f"pair_style hybrid/overlay zbl {self.zbl[0]!r} {self.zbl[1]!r} snap\n"
+            f"pair_coeff * * zbl {number} {number}\npair_coeff * * snap {snap}"
+        )
+
+    def compute_arguments(self) -> str:
+        """Return the arguments of ``compute snap`` of LAMMPS for the same components."""
+        return (
+            f"{self.cutoff!r} {RFAC0} {self.twojmax} 0.5 1.0 rmin0 0 switchflag 1 bzeroflag 1 "
+            f"quadraticflag {int(self.quadratic)}"
+        )
+
+
+class SnapCalculator(Calculator):
+    """SNAP with the bispectrum of this package; LAMMPS is not needed.
+
+    Directions without periodicity are given room; the stress exists for structures periodic in all three.
+    """
+
+    def __init__(self, model: SnapModel, **kwargs: Any) -> None:
+        """Prepare features and coefficients."""
+        super().__init__(**kwargs)
+        self.implemented_properties = ["energy", "energies", "forces", "stress", "energy_std", "forces_std"]
+        self.model = model
+        self._features = Bispectrum(model.cutoff, model.twojmax, RFAC0)
+        empty = torch.zeros(0, 3, dtype=torch.float64)
+        self._zero = self._features(empty, torch.zeros(0, dtype=torch.long), 1)
+        self._mean = _Coefficients(model.coefficients, self._features.dim)
+        self._members = [_Coefficients(row, self._features.dim) for row in model.deviations]
+        self._zbl = Zbl(atomic_numbers[model.element], *model.zbl) if model.zbl else None
+        self._neighbours = NeighbourList(model.cutoff, SKIN)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Fill ``results``; the standard deviations only when asked for, see ``Family.load``."""
+        super().calculate(atoms, properties, system_changes)
+        wanted = set(self.atoms.get_chemical_symbols())
+        if wanted != {self.model.element}:
+            raise ValueError(
+                f"this potential is for {self.model.element}, the structure holds {', '.join(sorted(wanted))}"
+            )
+        batch = Batch.from_atoms([with_room(self.atoms, self.model.cutoff)])
+        pairs = self._neighbours(batch)
+        vectors = pair_vectors(batch.positions, batch.cells, batch.system, pairs).requires_grad_()
+        b = self._features(vectors, pairs.i, len(self.atoms)) - self._zero
+        energies = self.model.e0 + self._mean.energies(b)
+        if self._zbl is not None:
+            halves = self._zbl(torch.linalg.vector_norm(vectors, dim=1)) / 2
+            energies = energies.index_add(0, pairs.i, halves)
+
+        def derivatives(energy: Tensor) -> tuple[np.ndarray, np.ndarray]:
+            (gradient,) = torch.autograd.grad(energy, vectors, retain_graph=True)
+            return from_pairs(gradient, vectors.detach(), pairs, len(self.atoms))
+
+        forces, virial = derivatives(energies.sum())
+        values = energies.detach().numpy()
+        self.results = {"energy": float(values.sum()), "energies": values, "forces": forces}
+        if self.atoms.pbc.all():
+            self.results["stress"] = virial / self.atoms.get_volume()
+        if "energy_std" in properties or "forces_std" in properties:
+            parts = [member.energies(b).sum() for member in self._members]
+            scale_energy, scale_forces = self.model.scales
+            self.results["energy_std"] = scale_energy * float(np.sqrt(np.mean([float(part.detach()) ** 2 for part in parts])))
+            if "forces_std" in properties:
+                squares = np.mean([derivatives(part)[0] ** 2 for part in parts], axis=0)
+                self.results["forces_std"] = scale_forces * np.sqrt(squares)
+
+
+class _Coefficients:
+    """Coefficients as vector and, for a quadratic potential, symmetric matrix."""
+
+    def __init__(self, coefficients: np.ndarray, dim: int) -> None:
+        self._beta = torch.tensor(coefficients[:dim])
+        self._alpha: Tensor | None = None
+        if len(coefficients) > dim:
+            alpha = np.zeros((dim, dim))
+            alpha[np.triu_indices(dim)] = coefficients[dim:]
+            self._alpha = torch.tensor(alpha + np.triu(alpha, 1).T)
+
+    def energies(self, b: Tensor) -> Tensor:
+        """Energies [N] of atoms with components b [N, D]."""
+        if self._alpha is None:
+            return b @ self._beta
+        return b @ self._beta + 0.5 * (b @ self._alpha * b).sum(1)
+
+
+def with_room(atoms: Atoms, reach: float) -> Atoms:
+    """Return a structure periodic in three directions whose new images are out of ``reach`` [Å] of each other."""
+    if atoms.pbc.all():
+        return atoms
+    cell = atoms.cell.complete().array
+    for axis in np.flatnonzero(~atoms.pbc):
+        normal = np.cross(cell[axis - 2], cell[axis - 1])
+        normal /= np.linalg.norm(normal)
+        cell[axis] = normal * (np.ptp(atoms.positions @ normal) + 1.01 * reach)
+    return Atoms(atoms.numbers, positions=atoms.positions, cell=cell, pbc=True)
