@@ -11,6 +11,7 @@ from entromax.report.figures_labels import shorten, state_table
 from entromax.report.findings import Verdict, judge, summary_rows
 from entromax.report.html import Block, Cell, Section, Table, embed, number, write_page
 from entromax.report.lights import light, worst
+from entromax.report.properties import property_section
 from entromax.report.results import ElementResults, load_element_results
 from entromax.report.sections import library_section, present, provenance_section, what_was_run
 from entromax.report.sections_potential import potential_sections
@@ -131,6 +132,7 @@ def report_element(
     verdicts = [judge(results, one, ground_state, settings.thresholds) for one in results.potentials]
     sections = [
         *potential_sections(results, settings),
+        property_section(results, settings.thresholds),
         labels_section(results, settings),
         library_section(Path(library), settings),
         what_was_run(settings, [element]),

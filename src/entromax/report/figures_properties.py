@@ -7,19 +7,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from entromax.report.style import COLOURS, CRYSTAL_COLOURS, GREY, figure, say_nothing_to_draw
+from entromax.report.style import COLOURS, CRYSTAL_COLOURS, GREY, PALE, figure, say_nothing_to_draw
 from entromax.validation.properties import PROPERTIES, Property, Result
 
 OFFSETS = {"published": 0.22, "reference": 0.0, "potential": -0.22}
-NAMES = {"potential": "potential", "reference": "DFT", "published": "published"}
 MARKS = {"potential": "o", "reference": "s", "published": "D"}
 POINT_COLOURS = {"potential": COLOURS["potential"], "reference": COLOURS["reference"], "published": COLOURS["wien2k"]}
 REACH = 3.0
-"""A curve of the potential is drawn up to this part of the range of the DFT curve above and below it."""
+"""A curve of the potential is drawn up to this part of the range of the reference curve above and below it."""
 
 
 def plot_property(metrics: str | Path, table: str | Path, path: str | Path) -> None:
-    """Draw one property of a potential beside its DFT and published values.
+    """Draw one property of a potential beside its reference and published values.
 
     Args:
         metrics: JSON of ``validate_property``.
@@ -63,13 +62,13 @@ def _plot_curves(one: Property, own: Result, reference: Result, values: pd.DataF
 
 
 def _plot_reference(axes: Axes, one: Property, reference: Result, names: list[str], *, several: bool) -> None:
-    """Draw the DFT curves: lines for dense ones (phonons), markers for points that were calculated."""
+    """Draw the reference curves: lines for dense ones (phonons), markers for points that were calculated."""
     for k, (name, part) in enumerate(reference.curves.groupby("curve", sort=False)):
         dense = len(part) > 40
         colour = COLOURS["reference"]
         if several and name in names:
             colour = CRYSTAL_COLOURS[names.index(str(name)) % len(CRYSTAL_COLOURS)]
-        label = None if k else ("DFT (markers)" if several else "DFT")
+        label = None if k else ("reference")
         if dense:
             axes.plot(part["x"], part["y"], color=colour, lw=1.2, ls="--", label=label, zorder=3)
         else:
@@ -102,7 +101,7 @@ def _mark_ticks(axes: Axes, own: Result, values: pd.DataFrame) -> None:
 
 
 def _limit(axes: Axes, data: pd.DataFrame) -> None:
-    """Keep a potential that is far off from squeezing the DFT curve into a line."""
+    """Keep a potential that is far off from squeezing the reference curve into a line."""
     reference = data.loc[data["source"] == "reference", "y"]
     width = max(float(np.ptp(reference)), 1e-9)
     low = max(float(data["y"].min()), float(reference.min()) - REACH * width)
@@ -112,27 +111,34 @@ def _limit(axes: Axes, data: pd.DataFrame) -> None:
 
 
 def _plot_values(values: pd.DataFrame, path: str | Path) -> None:
-    """Draw the numbers of a property as points, one row each, one panel per unit where scales differ."""
-    shown = values[values["unit"] != "1"].reset_index(drop=True)
-    unit = shown["unit"].mode().iloc[0]
-    part = shown[shown["unit"] == unit].reset_index(drop=True)
-    with figure(path, values, height=1.3 + 0.42 * len(part)) as axes:
+    """Draw the numbers of a property as points, one row each; of several units as parts of the right value."""
+    sources = list(OFFSETS)
+    part, label = values, f"[{values['unit'].iloc[0]}]"
+    if values["unit"].nunique() > 1:
+        right = values["reference"].fillna(values["published"])
+        part = values.assign(**{source: values[source] / right for source in sources})[right.notna()]
+        label = "part of the reference, of the published value where there is none"
+    part = part.reset_index(drop=True)
+    with figure(path, values, height=1.25 + 0.42 * max(len(part), 1)) as axes:
+        if part.empty:
+            say_nothing_to_draw(axes, "nothing to compare with")
+            return
         rows = np.arange(len(part))[::-1]
-        for source, offset in OFFSETS.items():
+        for source in sources:
             known = part[source].notna().to_numpy()
             if known.any():
                 axes.plot(
                     part.loc[known, source],
-                    rows[known] + offset,
+                    rows[known] + OFFSETS[source],
                     MARKS[source],
                     ms=8,
                     color=POINT_COLOURS[source],
-                    label=NAMES[source],
+                    label=source,
                 )
         axes.set_yticks(rows, part["quantity"])
         axes.set_ylim(-0.6, len(part) - 0.4)
         axes.grid(axis="y", visible=False)
         for row in rows[:-1]:
-            axes.axhline(row - 0.5, color="#E3E7EB", lw=0.8)
-        axes.set_xlabel(f"[{unit}]")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.9 / (0.4 + 0.42 * len(part))), ncols=3)
+            axes.axhline(row - 0.5, color=PALE, lw=0.8)
+        axes.set_xlabel(label)
+        axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderpad=0, handletextpad=0.1)

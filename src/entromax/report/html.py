@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from entromax.report.lights import Light
+from entromax.report.viewer import Viewer
 from entromax.runtime import atomic_path
 
 NOTHING = "–"
@@ -72,7 +73,7 @@ class Image:
 
 @dataclass(frozen=True)
 class Block:
-    """A part of a section: a paragraph (muted as a ``note``), a table, images side by side, code; ``fold`` hides it."""
+    """A part of a section: paragraph (muted as a ``note``), table, images, code, structures; ``fold`` hides it."""
 
     text: str = ""
     table: Table | None = None
@@ -80,6 +81,7 @@ class Block:
     fold: str = ""
     code: str = ""
     note: bool = False
+    viewer: Viewer | None = None
 
 
 @dataclass

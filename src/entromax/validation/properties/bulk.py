@@ -157,7 +157,6 @@ class Elastic(Property):
         bulk = float(stiffness[:3, :3].mean())
         quantities.append(Quantity("bulk modulus (Voigt)", bulk, "GPa"))
         softest = float(np.linalg.eigvalsh(stiffness).min())
-        quantities.append(Quantity("lowest eigenvalue", softest, "GPa"))
         # Born's criterion: a crystal is stable when its matrix of elastic constants is positive definite.
         flags = [] if softest > 0 else [f"makes {case.ground_state} mechanically unstable (Born criterion)"]
         return Result("done", quantities=quantities, flags=flags)

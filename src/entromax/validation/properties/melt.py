@@ -6,7 +6,7 @@ import numpy as np
 from ase import units
 from ase.calculators.calculator import BaseCalculator
 from ase.md.langevin import Langevin
-from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from ase.md.velocitydistribution import thermalize_momenta
 from ase.neighborlist import neighbor_list
 
 from entromax.validation.properties.base import (
@@ -59,7 +59,7 @@ class Melt(Property):
         atoms.calc = calculator
         rng = np.random.default_rng([case.seed, 1])
         temperature = OVERHEATING * point.value
-        MaxwellBoltzmannDistribution(atoms, temperature_K=temperature, rng=rng)
+        thermalize_momenta(atoms, temperature, rng=rng)
         motion = Langevin(
             atoms, TIMESTEP * units.fs, temperature_K=temperature, friction=0.02 / units.fs, fixcm=False, rng=rng
         )

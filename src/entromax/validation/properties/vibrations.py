@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
-from phonopy import Phonopy, PhonopyQHA
+from phonopy import Phonopy, run_qha
 from phonopy.structure.atoms import PhonopyAtoms
 
 from entromax.validation.properties.base import (
@@ -30,6 +30,8 @@ POINTS = 101
 QHA_VOLUMES = np.array([0.98, 0.99, 1.0, 1.01, 1.02, 1.035, 1.05])
 """Volumes over equilibrium volume of the quasi-harmonic approximation."""
 QHA_MESH = 15
+TEMPERATURES = np.arange(0.0, 641.0, 20.0)
+"""Temperatures of the thermal expansion [K]."""
 ROOM_TEMPERATURE = 300.0
 
 
@@ -75,8 +77,7 @@ class Phonons(Property):
         atoms = equilibrium(calculator, case)
         phonons = force_constants(atoms, calculator, case)
         path = atoms.cell.bandpath(npoints=POINTS)
-        phonons.run_qpoints(path.kpts)
-        frequencies = np.asarray(phonons.get_qpoints_dict()["frequencies"])
+        frequencies = phonons.run_qpoints(path.kpts).frequencies
         x, places, names = path.get_linear_kpoint_axis()
         curves = [curve(f"branch {k + 1}", x, frequencies[:, k]) for k in range(frequencies.shape[1])]
         quantities = [
@@ -86,8 +87,7 @@ class Phonons(Property):
         for label, point in path.special_points.items():
             if not _at_zone_boundary(point):
                 continue
-            phonons.run_qpoints([point])
-            there = np.asarray(phonons.get_qpoints_dict()["frequencies"])[0]
+            there = phonons.run_qpoints([point]).frequencies[0]
             quantities += [
                 Quantity(f"lowest at {label}", float(there[0]), "THz"),
                 Quantity(f"highest at {label}", float(there[-1]), "THz"),
@@ -120,28 +120,22 @@ class Expansion(Property):
         """Compute phonons at several volumes; see ``Property.calc``."""
         start = equilibrium(calculator, case)
         cells = [self._scaled(start, float(ratio), calculator, case) for ratio in QHA_VOLUMES]
-        temperatures = np.arange(0.0, 701.0, 20.0)
-        thermal = []
-        for ratio, atoms in zip(QHA_VOLUMES, cells, strict=True):
-            phonons = force_constants(atoms, calculator, case)
-            lowest = float(phonons.run_mesh([QHA_MESH] * 3).frequencies.min())
+        phonons = [force_constants(atoms, calculator, case) for atoms in cells]
+        for ratio, one in zip(QHA_VOLUMES, phonons, strict=True):
+            lowest = float(one.run_mesh([QHA_MESH] * 3).frequencies.min())
             if lowest < IMAGINARY:
                 raise PropertyError(f"imaginary phonons ({lowest:.2f} THz) at {ratio:g} of the volume")
-            phonons.run_thermal_properties(temperatures=temperatures, exclude_gamma_acoustic=True)
-            thermal.append(phonons.get_thermal_properties_dict())
-        qha = PhonopyQHA(
-            volumes=[atoms.get_volume() for atoms in cells],
-            electronic_energies=single_points(cells, calculator) * len(start),
-            temperatures=temperatures,
-            free_energy=np.transpose([one["free_energy"] for one in thermal]),
-            cv=np.transpose([one["heat_capacity"] for one in thermal]),
-            entropy=np.transpose([one["entropy"] for one in thermal]),
-            t_max=600.0,
+        qha = run_qha(
+            phonons,
+            TEMPERATURES,
+            internal_energies=single_points(cells, calculator) * len(start),
+            mesh=[QHA_MESH] * 3,
+            exclude_gamma_acoustic=True,
         )
         expansion = np.asarray(qha.thermal_expansion) / 3 * 1e6
-        grid = temperatures[: len(expansion)]
+        grid = TEMPERATURES[: len(expansion)]
         room = float(np.interp(ROOM_TEMPERATURE, grid, expansion))
-        volume = float(np.interp(ROOM_TEMPERATURE, grid, qha.volume_temperature[: len(grid)])) / len(start)
+        volume = float(np.interp(ROOM_TEMPERATURE, grid, qha.equilibrium_volumes[: len(grid)])) / len(start)
         if not np.isfinite(room):
             raise PropertyError("the free energy has no minimum within the volumes")
         quantities = [
