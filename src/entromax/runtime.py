@@ -7,6 +7,7 @@ import logging
 import os
 import platform
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -54,8 +55,9 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
     """Send logging and all that is printed to ``path`` while the block runs, the traceback of an error included.
 
     The terminal stays free for Snakemake's live view; ``show-failed-logs`` in the profiles brings the log of a failed
-    job there.
+    job there. When Snakemake is killed the job ends with it: a restart must never find it still at work.
     """
+    threading.Thread(target=_end_with, args=(os.getppid(), Path(path)), daemon=True).start()
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     log = logging.getLogger("entromax")
     log.setLevel(logging.INFO)
@@ -76,6 +78,15 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
             raise
         finally:
             log.removeHandler(handler)
+
+
+def _end_with(parent: int, log: Path) -> None:
+    """End this process as soon as ``parent`` is gone; children that wait for our pipes end too."""
+    while os.getppid() == parent:
+        time.sleep(0.2)
+    with contextlib.suppress(OSError), log.open("a") as file:
+        file.write("ended: Snakemake, which had started this job, is gone\n")
+    os._exit(1)
 
 
 def config_hash(settings: Mapping[str, Any]) -> str:

@@ -54,7 +54,7 @@ class Worker:
             if self._stopped:
                 raise WorkerStoppedError from None
             died = f"killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-            return Outcome("crashed", f"the process around the engine was {died}", 0.0)
+            return Outcome("killed", f"the process around the engine was {died}", 0.0)
         return outcome
 
     def stop(self) -> None:

@@ -183,11 +183,17 @@ def judge(record: Record, atoms: Atoms, limits: LabelSettings, rungs: int) -> Re
         return None  # rejected before any calculation, by limits that have changed since
     if record.state == "timeout":
         return record if limits.structure_timeout <= (record.attempts[-1].timeout or 0.0) else None
-    return record if next_rung(record.attempts) >= min(limits.max_attempts, rungs) else None
+    return record if exhausted(record.attempts, limits.max_attempts, rungs) else None
 
 
 def next_rung(attempts: Sequence[Attempt]) -> int:
-    """Return the rung to try after these attempts; a timeout repeats its rung."""
+    """Return the rung to try after these attempts; one that ran out of time or was killed from outside is repeated."""
     if not attempts:
         return 0
-    return attempts[-1].rung + (attempts[-1].outcome != "timeout")
+    return attempts[-1].rung + (attempts[-1].outcome not in ("timeout", "killed"))
+
+
+def exhausted(attempts: Sequence[Attempt], max_attempts: int, rungs: int) -> bool:
+    """Return whether nothing is left to try: no rung, or no attempt; those that ran out of time do not count."""
+    tries = sum(attempt.outcome != "timeout" for attempt in attempts)
+    return tries >= max_attempts or next_rung(attempts) >= rungs

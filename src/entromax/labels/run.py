@@ -23,7 +23,7 @@ from entromax.labels.engines import (
 )
 from entromax.labels.engines.base import EngineUnavailableError, Rung
 from entromax.labels.isolation import Worker, WorkerStoppedError
-from entromax.labels.record import Attempt, Record, State, judge, new_record, next_rung, too_close
+from entromax.labels.record import Attempt, Record, State, exhausted, judge, new_record, next_rung, too_close
 from entromax.labels.store import LabelStore
 from entromax.labels.worker import Task
 
@@ -31,7 +31,12 @@ logger = logging.getLogger("entromax.labels")
 
 RESERVE = 60.0
 """Seconds kept back at the end of the wall time for writing the outputs; 10 % of a wall time below 10 minutes."""
-FAILURES: dict[str, State] = {"unconverged": "unconverged", "timeout": "timeout", "crashed": "crashed"}
+FAILURES: dict[str, State] = {
+    "unconverged": "unconverged",
+    "timeout": "timeout",
+    "crashed": "crashed",
+    "killed": "crashed",
+}
 """State of a structure, from the outcome of its last attempt."""
 TAIL_LINES = 12
 """Lines of the engine's output that go into the record of a failure."""
@@ -203,7 +208,8 @@ class _Job:
         module = engine_entry(self.reference).module
         text = scratch / f"{atoms.info['sid']}.txt"
         texts: list[str] = []
-        for number in range(next_rung(attempts), min(self.limits.max_attempts, len(self.rungs))):
+        while not exhausted(attempts, self.limits.max_attempts, len(self.rungs)):
+            number = next_rung(attempts)
             expected = sum(self.durations) / len(self.durations) if self.durations else 0.0
             if self.clock.left <= expected:
                 return None

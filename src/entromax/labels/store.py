@@ -45,7 +45,19 @@ class LabelStore:
             write_json(path, settings)
 
     def append(self, record: Record) -> None:
-        """Append one record; when this returns it is on the disk."""
+        """Append one record; when this returns it is on the disk.
+
+        Raises:
+            OSError: it could not be written, for example because the disk is full; what is there stays readable.
+        """
+        try:
+            self._append(record)
+        except OSError as error:
+            self.close()  # whatever comes next goes to a file of its own, not behind half a line
+            error.add_note(f"{self.folder}: {record.sid} could not be written; free space there and run again")
+            raise
+
+    def _append(self, record: Record) -> None:
         if self._descriptor is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             name = f"{socket.gethostname()}-{os.getpid()}-{time.time_ns()}.jsonl"

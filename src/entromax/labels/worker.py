@@ -7,6 +7,7 @@ the number of threads of the linear algebra is fixed when it is loaded.
 """
 
 import contextlib
+import ctypes
 import importlib
 import os
 import pickle
@@ -24,7 +25,9 @@ from ase import Atoms
 from entromax.config.models import Settings
 from entromax.labels.engines.base import EngineUnavailableError, Label, UnconvergedError
 
-State = Literal["converged", "unconverged", "crashed", "timeout", "unavailable"]
+State = Literal["converged", "unconverged", "crashed", "killed", "timeout", "unavailable"]
+PR_SET_PDEATHSIG = 1
+"""``prctl(2)``: the signal that a process gets when its parent dies."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,17 @@ def attempt(task: Task) -> Outcome:
         return outcome("crashed", f"{type(error).__name__}: {error}".strip())
 
 
-def _run_child(task: Task, channel: int, inherited: Iterable[int]) -> NoReturn:
+def _die_with(parent: int) -> None:
+    """End this process when ``parent`` is killed, so that nobody calculates what nobody will hear of."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def _run_child(task: Task, channel: int, inherited: Iterable[int], parent: int) -> NoReturn:
     """Be the child: run the attempt, send its outcome through ``channel``, and vanish without any clean-up."""
+    _die_with(parent)
     for descriptor in inherited:  # else our parent's parent would wait for us after our parent has died
         os.close(descriptor)
     os.setsid()  # a group of its own, so that programs started by the engine die with it
@@ -96,11 +108,12 @@ def run_isolated(task: Task, lifeline: int | None = None, inherited: Iterable[in
     """
     started = time.monotonic()
     receive, send = os.pipe()
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         os.close(receive)
         try:
-            _run_child(task, send, inherited)
+            _run_child(task, send, inherited, parent)
         finally:
             os._exit(70)  # not reached unless reporting itself failed
     os.close(send)
@@ -137,9 +150,10 @@ def _outcome_of(data: bytes, status: int, seconds: float) -> Outcome:
         outcome = pickle.loads(data)
         return Outcome(outcome.state, outcome.reason, seconds, outcome.label)
     if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        hint = " (out of memory?)" if number == signal.SIGKILL else ""
-        return Outcome("crashed", f"killed by {signal.Signals(number).name}{hint}", seconds)
+        name = signal.Signals(os.WTERMSIG(status)).name
+        if name == "SIGKILL":  # no engine does that to itself: the kernel, the batch system or a person
+            return Outcome("killed", "killed by SIGKILL (out of memory?)", seconds)
+        return Outcome("crashed", f"killed by {name}", seconds)
     return Outcome("crashed", f"engine process ended with exit code {os.WEXITSTATUS(status)}", seconds)
 
 
