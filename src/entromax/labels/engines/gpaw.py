@@ -27,6 +27,9 @@ ANNEAL = 5.0
 """Factor on the width of the first, easy calculation of the third rung."""
 DAMPED = {"backend": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 50.0}
 """Slow, short-memory mixing that converges where the default (beta 0.08, 16 old densities) oscillates."""
+SYMMETRY = {"tolerance": 1e-6}
+"""Relative; GPAW's 1e-7 is so near the rounding of stored structures (8 decimals) that it finds half of a point group of
+some symmetric crystals and gives up with SymmetryAnalysisBug."""
 EIGENSOLVER = "davidson"
 """Of the first rung: the same labels as GPAW's default (PPCG, used by the others) in a fifth to a quarter less time."""
 
@@ -39,7 +42,7 @@ class GpawEngine(Engine[GpawSettings]):
 
     rungs = (
         Rung("default"),
-        Rung("damped", f"eigensolver PPCG, density mixing beta {DAMPED['beta']}, {PATIENCE}x maxiter"),
+        Rung("damped", f"eigensolver PPCG, density mixing beta {DAMPED['beta']}, {PATIENCE}x maxiter, no point group"),
         Rung("annealed", f"damped, from the density of a calculation with {ANNEAL:g}x the width; final width as set"),
         Rung("wide", f"damped, {WIDEN:g}x the Fermi-Dirac width", changed_physics=True),
     )
@@ -82,7 +85,9 @@ class GpawEngine(Engine[GpawSettings]):
 
     def _calculator(self, atoms: Atoms, settings: GpawSettings, *, width: float, careful: bool, text: Path) -> Any:
         """Return a calculator; a free atom is spin-polarised after Hund's rules."""
-        options: dict[str, Any] = {"mixer": DAMPED} if careful else {"eigensolver": EIGENSOLVER}
+        options: dict[str, Any] = {"eigensolver": EIGENSOLVER, "symmetry": SYMMETRY}
+        if careful:
+            options = {"mixer": DAMPED, "symmetry": {"point_group": False}}
         if is_isolated(atoms):
             options["hund"] = True
         elif settings.spin:

@@ -28,6 +28,8 @@ from entromax.labels.engines.base import (
 )
 
 ISMEAR = {"fermi-dirac": -1, "gaussian": 0, "methfessel-paxton": 1}
+PAW = {"W": "W_sv"}
+"""Where ASE's list of recommended sets is behind VASP's: W_pv is not among the releases since 54 any more."""
 DAMPED = {"amix": 0.1, "bmix": 1e-4, "amix_mag": 0.2, "bmix_mag": 1e-4}
 """Nearly linear mixing, which VASP's manual advises where the charge sloshes."""
 COMPLAINTS = re.compile(
@@ -84,16 +86,16 @@ class VaspEngine(Engine[VaspSettings]):
             if not calculator.converged:
                 raise UnconvergedError(f"EDIFF not reached within NELM = {parameters['nelm']}")
             require_pair(folder, atoms[calculator.sort], label.energy)
+            run = _text(folder / "vasprun.xml")
             info: dict[str, Any] = {
-                "version": calculator.version,
+                "version": "".join(re.findall(r'name="version"[^>]*>\s*(\S+)', run)[:1]),
                 "paw": re.findall(r"TITEL\s+=\s+(.*\S)", _text(folder / "OUTCAR"))[:1],
                 "kpts": list(mesh(atoms, settings.kspacing)),
                 "width": parameters["sigma"],
             }
             if is_isolated(atoms) or settings.spin:
                 info["magnetic_moment"] = float(calculator.results["magmom"])
-            steps = _text(folder / "vasprun.xml").count("<scstep>")
-        return Label(label.energy, label.forces, label.stress, steps, info)
+        return Label(label.energy, label.forces, label.stress, run.count("<scstep>"), info)
 
 
 def incar(atoms: Atoms, settings: VaspSettings, rung: str = "default") -> dict[str, Any]:
@@ -124,10 +126,11 @@ def incar(atoms: Atoms, settings: VaspSettings, rung: str = "default") -> dict[s
         "lwave": False,
         "lcharg": False,
     }
-    if settings.paw is not None:
-        if not re.fullmatch(rf"{symbol}(_\w+)?", settings.paw):
-            raise EngineUnavailableError(f"reference.paw: {settings.paw!r} is no PAW set of {symbol}")
-        parameters["setups"][symbol] = settings.paw.removeprefix(symbol)
+    paw = settings.paw or PAW.get(symbol)
+    if paw is not None:
+        if not re.fullmatch(rf"{symbol}(_\w+)?", paw):
+            raise EngineUnavailableError(f"reference.paw: {paw!r} is no PAW set of {symbol}")
+        parameters["setups"][symbol] = paw.removeprefix(symbol)
     if settings.paw_version is not None:
         parameters["pp_version"] = settings.paw_version
     if isolated or "kpts" in atoms.info:
