@@ -61,7 +61,7 @@ def test_dataset_is_exported_by_the_campaign_and_by_hand_alike(emt_campaign: Pat
     arguments = ["export", "Al", "--format", "extxyz", "deepmd", "mace", "--output", str(tmp_path)]
     assert main(["--results", str(results), *arguments]) == 0
     assert sorted(path.name for path in (results / "Al/exports").iterdir()) == ["deepmd", "extxyz"]
-    for path in (path for path in (results / "Al/exports").rglob("*") if path.is_file()):
+    for path in (path for path in (results / "Al/exports").rglob("[!.]*") if path.is_file()):
         assert path.read_bytes() == (tmp_path / path.relative_to(results / "Al/exports")).read_bytes()
     assert len(read_structures(tmp_path / "mace/train.xyz")) > 10
 

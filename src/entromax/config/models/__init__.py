@@ -17,6 +17,7 @@ from entromax.config.models.library import (
     SeedSettings,
 )
 from entromax.config.models.potentials import (
+    AceSettings,
     FamilySettings,
     GapSettings,
     MaceSettings,
@@ -37,6 +38,7 @@ from entromax.config.models.reference import (
 from entromax.config.models.validation import RobustnessSettings, ValidationSettings
 
 __all__ = [
+    "AceSettings",
     "CampaignSettings",
     "CellSettings",
     "CrystalSettings",

@@ -92,6 +92,61 @@ class SnapSettings(FamilySettings):
         return self
 
 
+class MaceSettings(FamilySettings):
+    """MACE, equivariant message passing: small by default, trained by mace-torch, on the GPU when there is one."""
+
+    family: Literal["mace"] = "mace"
+    cutoff: float = Field(1.8, gt=1, le=4, description="cutoff radius of one layer [d_nn]")
+    channels: int = Field(16, ge=4, le=256, description="channels of the node features")
+    max_l: int = Field(0, ge=0, le=3, description="largest angular momentum of the messages")
+    layers: int = Field(2, ge=1, le=4, description="message passing layers")
+    correlation: int = Field(3, ge=1, le=4, description="correlation order; body order of the messages less one")
+    zbl: bool = Field(True, description="ZBL repulsion of close pairs below the network")
+    energy_weight: float = Field(100.0, ge=0, description="weight of squared energy errors [1/(eV/atom)^2]")
+    force_weight: float = Field(1.0, ge=0, description="weight of squared force errors [1/(eV/Å)^2]")
+    stress_weight: float = Field(1000.0, ge=0, description="weight of squared stress errors [1/(eV/Å^3)^2]")
+    energy_scale: float = Field(5.0, gt=0, description="weights fall as exp(-E/energy_scale), E above lowest [eV/atom]")
+    epochs: int = Field(100, ge=1, le=10_000, description="passes over the training set")
+    batch_size: int = Field(8, ge=1, le=1024, description="structures per step of the optimiser")
+    learning_rate: float = Field(0.01, gt=0, le=0.1, description="of the first epoch; falls to a hundredth of it [1]")
+    precision: Literal["float64", "float32"] = Field("float64", description="floating point type of the training")
+
+
+class AceSettings(FamilySettings):
+    """Linear atomic cluster expansion over a ZBL repulsion, by python-ace (licensed for non-commercial use only)."""
+
+    family: Literal["ace"] = "ace"
+    cutoff: float = Field(2.0, gt=1, le=4, description="cutoff radius [d_nn]")
+    functions: int = Field(
+        500, ge=10, le=5000, description="basis functions; at most half of the training environments are used"
+    )
+    n_max: list[Annotated[int, Field(ge=1, le=30)]] = Field(
+        [15, 6, 4, 3], min_length=1, max_length=6, description="radial functions by order, pairs first"
+    )
+    l_max: list[Annotated[int, Field(ge=0, le=10)]] = Field(
+        [0, 5, 4, 2], min_length=1, max_length=6, description="largest angular momentum by order; 0 for pairs"
+    )
+    zbl: list[Positive] | None = Field(
+        [0.5, 0.8],
+        min_length=2,
+        max_length=2,
+        description="radii between which the ZBL repulsion goes to zero [d_nn]; null: no ZBL",
+    )
+    energy_weight: float = Field(100.0, gt=0, description="weight of squared energy errors [1/(eV/atom)^2]")
+    force_weight: float = Field(1.0, ge=0, description="weight of squared force errors [1/(eV/Å)^2]")
+    stress_weight: float = Field(1000.0, ge=0, description="weight of squared stress errors [1/(eV/Å^3)^2]")
+    energy_scale: float = Field(5.0, gt=0, description="weights fall as exp(-E/energy_scale), E above lowest [eV/atom]")
+    folds: int = Field(8, ge=3, le=32, description="parts of the cross-validation; members of the committee")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "AceSettings":
+        if len(self.n_max) != len(self.l_max) or self.l_max[0] != 0:
+            raise ValueError(f"l_max: {self.l_max} must begin with 0 and have as many entries as n_max {self.n_max}")
+        if self.zbl is not None and not self.zbl[0] < self.zbl[1] <= self.cutoff:
+            raise ValueError(f"zbl: {self.zbl} must ascend and end below the cutoff {self.cutoff} [d_nn]")
+        return self
+
+
 class PluginSettings(Settings):
     """A family of your own: a Python file, from anywhere, that defines `FAMILY` (see docs/plugin.md)."""
 
@@ -100,4 +155,6 @@ class PluginSettings(Settings):
     options: dict[str, Any] = Field({}, description="its settings, checked by its own model")
 
 
-PotentialSettings = Annotated[GapSettings | SnapSettings | PluginSettings, Field(discriminator="family")]
+PotentialSettings = Annotated[
+    GapSettings | SnapSettings | MaceSettings | AceSettings | PluginSettings, Field(discriminator="family")
+]

@@ -1,0 +1,195 @@
+"""A linear ACE: its design matrix, its files, and its ASE calculator; all through pyace."""
+
+import importlib
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+from ase.data import atomic_numbers
+from ase.stress import voigt_6_to_full_3x3_strain
+
+from entromax.potentials.snap_model import with_room
+from entromax.potentials.zbl import Zbl, zbl_of
+from entromax.runtime import atomic_path
+
+BASIS, ACTIVE_SET, MODEL, LAMMPS = "ace.yaml", "ace.asi", "ace.npz", "ace.yace"
+STRAIN = 1e-4
+"""Step of the central differences that give the stress rows [1]: their error is about its square."""
+
+
+def import_pyace(name: str = "pyace") -> Any:
+    """Import a module of pyace, whose import otherwise sets the root logger to INFO and gives it a handler."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    module = importlib.import_module(name)
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    return module
+
+
+@dataclass(frozen=True)
+class AceModel:
+    """What belongs to a linear ACE beside its basis.
+
+    Attributes:
+        element: chemical symbol.
+        e0: energy of the free atom [eV].
+        zbl: radii of the ZBL repulsion [Å]; none without it.
+        deviations: [K, p] committee, see ``LinearFit``.
+        scales: factors that calibrate the standard deviations of energy and forces.
+    """
+
+    element: str
+    e0: float
+    zbl: tuple[float, float] | None
+    deviations: np.ndarray
+    scales: tuple[float, float] = (1.0, 1.0)
+
+    def save(self, path: Path) -> None:
+        """Write all numbers to one npz."""
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{key: value for key, value in asdict(self).items() if value is not None})
+
+    @classmethod
+    def load(cls, path: Path) -> "AceModel":
+        """Read what ``save`` wrote."""
+        with np.load(path) as data:
+            zbl = tuple(data["zbl"].tolist()) if "zbl" in data else None
+            return cls(str(data["element"]), float(data["e0"]), zbl, data["deviations"], tuple(data["scales"].tolist()))
+
+    @cached_property
+    def _repulsion(self) -> Zbl:
+        return Zbl(atomic_numbers[self.element], *(self.zbl or (0.0, 0.0)))
+
+    def repulsion(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return energy [eV], forces [N, 3] and stress [6] of the ZBL repulsion; zero without it."""
+        if self.zbl is None:
+            return 0.0, np.zeros((len(atoms), 3)), np.zeros(6)
+        return zbl_of(atoms, self._repulsion)
+
+    def commands(self) -> str:
+        """Return the commands of a LAMMPS with the package ML-PACE."""
+        pace = f"{LAMMPS} {self.element}"
+        if self.zbl is None:
+            return f"pair_style pace\npair_coeff * * {pace}"
+        number = atomic_numbers[self.element]
+        return (
+            f"pair_style hybrid/overlay zbl {self.zbl[0]!r} {self.zbl[1]!r} pace\n"
+            f"pair_coeff * * zbl {number} {number}\npair_coeff * * pace {pace}"
+        )
+
+
+class AceBasis:
+    """B functions of one element, their values and derivatives."""
+
+    def __init__(self, basis: Any) -> None:
+        """Prepare the evaluation.
+
+        Args:
+            basis: ``pyace.ACEBBasisSet``.
+        """
+        pyace = import_pyace()
+        self.basis = basis
+        self.size = len(basis.basis_coeffs)
+        self._environment = pyace.aseatoms_to_atomicenvironment
+        # The calculator holds no reference to the evaluator: without ours it would be freed under it.
+        self._evaluator = pyace.ACEBEvaluator(basis)
+        self._calculator = pyace.ACECalculator(self._evaluator)
+
+    def projections(self, atoms: Atoms, gradients: bool = False) -> np.ndarray:
+        """Return the B functions [N, p] of a periodic structure in a right-handed cell."""
+        environment = self._environment(
+            atoms, cutoff=self.basis.cutoffmax, elements_mapper_dict=self.basis.elements_to_index_map
+        )
+        self._calculator.compute(environment, compute_projections=True, compute_b_grad=gradients)
+        return np.array(self._calculator.projections).reshape(len(atoms), self.size)
+
+    def forces(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return B functions [N, p], and forces [N, 3, p] per unit of each coefficient."""
+        values = self.projections(atoms, gradients=True)
+        return values, np.array(self._calculator.forces_bfuncs).transpose(0, 2, 1)
+
+    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what every coefficient alone would give.
+
+        pyace has no derivatives in the cell: those are central differences.
+
+        Returns:
+            Energy [p], forces [N, 3, p] and stress [6, p] (ASE's order and sign), per unit of the coefficient [eV].
+        """
+        values, forces = self.forces(atoms)
+        stress = []
+        for component in range(6):
+            ends = []
+            for sign in (1, -1):
+                strain = np.zeros(6)
+                strain[component] = sign * STRAIN
+                strained = atoms.copy()
+                deformation = voigt_6_to_full_3x3_strain(strain)  # ASE's includes the identity
+                strained.set_cell(atoms.cell.array @ deformation, scale_atoms=True)
+                ends.append(self.projections(strained).sum(axis=0))
+            stress.append((ends[0] - ends[1]) / (2 * STRAIN * atoms.get_volume()))
+        return values.sum(axis=0), forces, np.array(stress)
+
+
+class AceCalculator(Calculator):
+    """Linear ACE over free atoms and ZBL, with committee and extrapolation grade.
+
+    Directions without periodicity are given room; the stress exists for structures periodic in all three.
+    """
+
+    def __init__(self, folder: Path, **kwargs: Any) -> None:
+        """Read the files of a fitted potential."""
+        super().__init__(**kwargs)
+        self.implemented_properties = ["energy", "free_energy", "forces", "stress"]
+        self.implemented_properties += ["energy_std", "forces_std", "extrapolation"]
+        self.model = AceModel.load(folder / MODEL)
+        self._pyace = import_pyace().PyACECalculator(str(folder / BASIS))
+        self._pyace.set_active_set(str(folder / ACTIVE_SET))
+        self._basis = AceBasis(self._pyace.basis)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Fill ``results``; the standard deviation of forces only when asked for, see ``Family.load``."""
+        super().calculate(atoms, properties, system_changes)
+        whole = right_handed(with_room(self.atoms, self._pyace.cutoff))
+        self._pyace.calculate(whole)
+        found = self._pyace.results
+        energy, forces, stress = self.model.repulsion(whole)
+        total = found["energy"] + len(whole) * self.model.e0 + energy
+        self.results = {
+            "energy": total,
+            "free_energy": total,
+            "forces": found["forces"] + forces,
+            "extrapolation": found["gamma"],
+        }
+        if self.atoms.pbc.all():
+            self.results["stress"] = found["stress"] + stress
+        scale_energy, scale_forces = self.model.scales
+        sums = np.asarray(self._pyace.projections).sum(axis=0)
+        self.results["energy_std"] = scale_energy * _spread(self.model.deviations @ sums)
+        if "forces_std" in properties:
+            of_forces = self._basis.forces(whole)[1]
+            self.results["forces_std"] = scale_forces * _spread(np.moveaxis(of_forces @ self.model.deviations.T, -1, 0))
+
+
+def _spread(deviations: np.ndarray) -> Any:
+    """Return the root mean square over the members, the first axis."""
+    return np.sqrt(np.mean(deviations**2, axis=0))
+
+
+def right_handed(atoms: Atoms) -> Atoms:
+    """Return the same crystal in a right-handed cell; pyace calls others extreme shapes."""
+    if atoms.cell.handedness > 0:
+        return atoms
+    return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell.array[[1, 0, 2]], pbc=atoms.pbc)

@@ -1,0 +1,146 @@
+"""MACE: equivariant message passing with many-body messages, trained by the program of ``mace-torch``."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+
+from entromax.config.models import MaceSettings
+from entromax.labels.engines.base import ISOLATED
+from entromax.potentials.base import Family, FitData, FitError
+from entromax.structures import write_structures
+
+NAME = "mace"
+MODEL, LAMMPS_MODEL, LOG = f"{NAME}.model", f"{NAME}.model-lammps.pt", "mace.log"
+TRAINING, VALIDATION = "train.xyz", "validation.xyz"
+FINAL_RATE = 0.01
+"""The learning rate falls exponentially to this part of its first value: few epochs end converged."""
+ENVIRONMENT = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}  # MACE's models are pickled objects
+
+
+class MaceFamily(Family[MaceSettings]):
+    """MACE; its code is under the MIT licence."""
+
+    settings = MaceSettings
+
+    def fit(self, data: FitData, settings: MaceSettings, folder: Path) -> dict[str, Any]:
+        """Train with ``mace_run_train``; see ``Family.fit``."""
+        write_structures(folder / TRAINING, weighted(data.train, settings.energy_scale))
+        held_out = weighted(data.validation, settings.energy_scale)
+        write_structures(folder / VALIDATION, held_out)
+        command = train_command(settings, d_nn=data.d_nn, seed=data.seed, validation=bool(held_out), device=device())
+        code = run_logged(command, folder, data.threads)
+        if code != 0 or not (folder / MODEL).is_file():
+            raise FitError(f"MACE ended with exit code {code}: {last_line(folder / LOG)}")
+        lammps = [sys.executable, "-m", "mace.cli.create_lammps_model", MODEL]
+        if code := run_logged(lammps, folder, data.threads):
+            raise FitError(f"MACE made no model for LAMMPS, exit code {code}: {last_line(folder / LOG)}")
+        (folder / f"{NAME}_compiled.model").unlink(missing_ok=True)
+        for leftover in ("checkpoints", "logs", "results"):
+            shutil.rmtree(folder / leftover, ignore_errors=True)
+        return {"epochs": settings.epochs, "device": device(), "log": LOG}
+
+    def load(self, folder: Path) -> BaseCalculator:
+        """Return MACE's calculator, on the GPU when there is one; see ``Family.load``."""
+        os.environ.update(ENVIRONMENT)
+        from mace.calculators import MACECalculator  # slow to import, and not needed to fit
+
+        return MACECalculator(model_paths=str(folder / MODEL), device=device(), default_dtype="float64")
+
+    def export(self, folder: Path, element: str) -> str | None:
+        """Return commands for a LAMMPS with the package ML-MACE; see ``Family.export``."""
+        return (
+            "atom_style atomic\nnewton on\natom_modify map yes\n"
+            f"pair_style mace no_domain_decomposition\npair_coeff * * {LAMMPS_MODEL} {element}"
+        )
+
+
+def weighted(structures: Sequence[Atoms], energy_scale: float) -> list[Atoms]:
+    """Return copies as MACE reads them: free atoms marked, weights exp(-E / energy_scale) (METHOD section 8).
+
+    Args:
+        structures: with ``REF_`` keys.
+        energy_scale: E is the energy above the lowest structure [eV/atom].
+    """
+    energies = [float(atoms.info["REF_energy"]) / len(atoms) for atoms in structures]
+    free = [atoms.info.get("config_type") == ISOLATED for atoms in structures]
+    lowest = min((energy for energy, alone in zip(energies, free, strict=True) if not alone), default=0.0)
+    copies = []
+    for atoms, energy, alone in zip(structures, energies, free, strict=True):
+        copy = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        copy.arrays["REF_forces"] = atoms.arrays["REF_forces"]
+        copy.info = {key: atoms.info[key] for key in ("REF_energy", "REF_stress")}
+        copy.info["config_type"] = "IsolatedAtom" if alone else "Default"
+        copy.info["config_weight"] = 1.0 if alone else float(np.exp((lowest - energy) / energy_scale))
+        copies.append(copy)
+    return copies
+
+
+def train_command(settings: MaceSettings, *, d_nn: float, seed: int, validation: bool, device: str) -> list[str]:
+    """Return the command line of the training; lengths in Å. Without validation data, a tenth is held out."""
+    options: dict[str, object] = {
+        "name": NAME,
+        "train_file": TRAINING,
+        "E0s": "IsolatedAtom",
+        "model": "MACE",
+        "r_max": f"{settings.cutoff * d_nn:.6f}",
+        "num_channels": settings.channels,
+        "max_L": settings.max_l,
+        "num_interactions": settings.layers,
+        "correlation": settings.correlation,
+        "loss": "stress",
+        "energy_weight": settings.energy_weight,
+        "forces_weight": settings.force_weight,
+        "stress_weight": settings.stress_weight,
+        "compute_stress": True,
+        "error_table": "PerAtomRMSEstressvirials",
+        "max_num_epochs": settings.epochs,
+        "batch_size": settings.batch_size,
+        "valid_batch_size": settings.batch_size,
+        "lr": settings.learning_rate,
+        "scheduler": "ExponentialLR",
+        "lr_scheduler_gamma": FINAL_RATE ** (1 / settings.epochs),
+        "ema_decay": 0.99,
+        "default_dtype": settings.precision,
+        "device": device,
+        "seed": seed,
+        "plot": False,
+    }
+    options |= {"valid_file": VALIDATION} if validation else {"valid_fraction": 0.1}
+    switches = ["--ema", "--save_cpu", *(["--pair_repulsion"] if settings.zbl else [])]
+    command = [sys.executable, "-m", "mace.cli.run_train", *switches]
+    return command + [f"--{name}={value}" for name, value in options.items()]
+
+
+def device() -> str:
+    """Return ``cuda`` when there is a GPU, else ``cpu``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def run_logged(command: Sequence[str], folder: Path, threads: int) -> int:
+    """Run a program in ``folder``, append what it prints to the log there, return its exit code."""
+    environment = {**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": str(threads)}
+    with (folder / LOG).open("a") as log:
+        log.write(" ".join(command) + "\n")
+        log.flush()
+        return subprocess.run(
+            command, cwd=folder, stdout=log, stderr=subprocess.STDOUT, env=environment, check=False
+        ).returncode
+
+
+def last_line(log: Path) -> str:
+    """Return the last line of a log that says something."""
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "it said nothing"
+
+
+FAMILY = MaceFamily()
