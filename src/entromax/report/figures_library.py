@@ -11,7 +11,16 @@ from ase.neighborlist import neighbor_list
 from ase.visualize.plot import plot_atoms
 from matplotlib.axes import Axes
 
-from entromax.report.style import BLUE, COLOURS, CRYSTAL_MARKERS, GREY, INK, figure, say_nothing_to_draw
+from entromax.report.style import (
+    BLUE,
+    COLOURS,
+    CRYSTAL_MARKERS,
+    GREY,
+    INK,
+    figure,
+    label_logarithmic,
+    say_nothing_to_draw,
+)
 
 log = logging.getLogger(__name__)
 
@@ -133,6 +142,28 @@ def plot_coverage(features: dict[str, np.ndarray], crystals: dict[str, np.ndarra
                 0.99, 0.01, note, transform=axes.transAxes, ha="right", va="bottom", fontsize=9.5, color="#4A5560"
             )
         axes.legend(loc="lower center", bbox_to_anchor=(0.46, 1.0), ncols=3, handletextpad=0.1, columnspacing=0.8)
+
+
+def plot_reach(table: pd.DataFrame, path: str | Path) -> None:
+    """Draw the leverage of perfect crystals in the random and in the maximised set, one line per crystal.
+
+    Args:
+        table: columns set (``random``, ``maximised``), crystal, leverage, and what else :func:`measure_reach` gives;
+            written beside the figure.
+        path: PNG.
+    """
+    names = list(dict.fromkeys(table["crystal"]))
+    with figure(path, table, height=1.3 + 0.24 * len(names)) as axes:
+        axes.axvline(1, color=INK, lw=1, ls=(0, (3, 3)))
+        for offset, (name, long) in zip((-0.15, 0.15), SETS, strict=True):
+            part = table[table["set"] == name]
+            heights = [names.index(crystal) + offset for crystal in part["crystal"]]
+            axes.scatter(part["leverage"], heights, s=22, lw=0, alpha=0.8, color=COLOURS[name], label=long)
+        axes.set_yticks(range(len(names)), names)
+        axes.set(xscale="log", xlabel="leverage of the perfect crystal")
+        label_logarithmic(axes.xaxis)
+        axes.invert_yaxis()
+        axes.legend(loc="lower center", bbox_to_anchor=(0.46, 1.0), ncols=2)
 
 
 def _window(values: np.ndarray, always: np.ndarray) -> tuple[float, float]:
