@@ -53,9 +53,7 @@ def crystal_row(element: str, crystal: str, records: list[Record]) -> dict[str, 
     """Return the Birch-Murnaghan fit of one crystal beside the published one, where there is one."""
     own = [record for record in records if record.config_type == crystal and record.energy is not None]
     atoms = [record.atoms() for record in own]
-    fit = fit_birch_murnaghan(
-        [a.get_volume() / len(a) for a in atoms], [a.info["REF_energy"] / len(a) for a in atoms]
-    )
+    fit = fit_birch_murnaghan([a.get_volume() / len(a) for a in atoms], [a.info["REF_energy"] / len(a) for a in atoms])
     published = equations_of_state(element, crystal).get("wien2k")
     return {
         "energy_ev": fit.energy,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 
 from entromax.config.models import GpawSettings, LabelSettings
@@ -107,3 +108,33 @@ def test_free_atom_is_polarised_after_hund_and_gives_the_cohesive_energy(tmp_pat
     fine = GpawSettings(ecut=200.0, kspacing=0.4, width=0.2)
     crystal = load_engine(fine).label(bulk("Al", "fcc", a=4.04), fine, 0, tmp_path / "text")
     assert label.energy - crystal.energy == pytest.approx(3.53, abs=0.08)  # MatPES, PBE
+
+
+def test_a_crystal_rounded_to_eight_decimals_keeps_its_point_group(tmp_path):
+    """GPAW's own tolerance finds part of the group of this hcp crystal, met in a real library, and gives up."""
+    cell = [[3.0491842, 0, 0], [-1.5245921, 2.64067098, 0], [0, 0, 4.81437431]]
+    places = [[0.33333333, 0.66666667, 0.25], [0.66666666, 0.33333333, 0.75]]
+    atoms = Atoms("Al2", scaled_positions=places, cell=cell, pbc=True)
+    engine = load_engine(CHEAP)
+    symmetric, free = (engine.label(atoms, CHEAP, rung, tmp_path / "text") for rung in (0, 1))
+    assert symmetric.energy == pytest.approx(free.energy, abs=1e-3)
+
+
+def test_difficult_inputs_end_in_a_label_or_in_a_reason(tmp_path):
+    """One atom and an odd number of electrons, much vacuum, a hair-thin cell; atoms on top of each other."""
+    smoke = GpawSettings(ecut=150.0, kspacing=2.0, width=0.2)
+    one = Atoms("Al", cell=[2.6, 2.6, 2.6], pbc=True)
+    vacuum = Atoms("Al", cell=[2.8, 2.8, 14.0], pbc=True)
+    thin = Atoms("Al", cell=[[9.0, 0, 0], [8.5, 2.4, 0], [8.8, 1.0, 2.4]], pbc=True)
+    merged = Atoms("Al2", positions=[[0, 0, 0], [0, 0, 0.3]], cell=[2.8, 2.8, 3.5], pbc=True)
+    for atoms in (structures := [one, vacuum, thin, merged]):
+        atoms.info |= {"element": "Al"}
+    limits = {"default": LabelSettings(), "none": LabelSettings(min_distance=0.0, max_attempts=2)}
+    options = {"element": "Al", "d_nn": 2.86, "reference": smoke}
+    given = [with_sid(atoms) for atoms in structures]
+    found = label_structures(given, limits=limits["default"], store=tmp_path / "store", **options)
+    assert [record.state for record in found] == ["converged"] * 3 + ["rejected"]
+    assert found[3].attempts == [] and "0.300 Å apart" in found[3].reason
+    (found,) = label_structures(given[3:], limits=limits["none"], store=tmp_path / "other", **options)
+    assert found.state in ("crashed", "rejected") and found.reason
+    assert found.state == "rejected" or [a.name for a in found.attempts] == ["default", "damped"]

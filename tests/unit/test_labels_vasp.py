@@ -136,7 +136,9 @@ def test_label_is_the_recorded_one(tmp_path):
     label = run(recorded(tmp_path / "out"), tmp_path)
     assert label.energy == pytest.approx(-20.24695937)  # e_fr_energy, not e_0_energy (-20.24720095)
     assert label.forces == pytest.approx(np.zeros((2, 3)))
-    pressure = {float(x) for x in DIAMOND.read_text().split('name="stress"')[1].split("</v>")[0].split("<v>")[1].split()}
+    pressure = {
+        float(x) for x in DIAMOND.read_text().split('name="stress"')[1].split("</v>")[0].split("<v>")[1].split()
+    }
     assert label.stress[:3] == pytest.approx(-max(pressure, key=abs) / 1602.1766208)  # kB, opposite sign to ASE's
     assert label.stress[3:] == pytest.approx(np.zeros(3), abs=1e-12)
     assert label.info["version"] == "6.3.0" and label.iterations == 9 and label.info["kpts"] == [4, 4, 4]

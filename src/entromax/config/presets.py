@@ -12,7 +12,7 @@ LEVELS = ("smoke", "coarse", "standard", "tight")
 """For trying out a campaign; for a first potential; for production; for checking the others."""
 _KSPACING = {"smoke": 0.6, "coarse": 0.4, "standard": 0.25, "tight": 0.18}
 _FINER = {"Be": 0.2, "Te": 0.2, "W": 0.2, "Re": 0.2}
-"""Elements whose bcc and fcc at ``standard`` come out more than 15 meV/atom apart from all-electron ones at 0.25 1/Å."""
+"""k-spacing of ``standard`` where E(bcc) - E(fcc) would miss all-electron values by more than 15 meV/atom at 0.25."""
 _WIDTH = {"smoke": 0.2, "coarse": 0.2, "standard": 0.1, "tight": 0.1}
 _CUTOFFS = {  # eV at the levels coarse (and smoke), standard, tight
     "gpaw": {

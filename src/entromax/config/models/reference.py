@@ -1,5 +1,6 @@
 """Settings of the engines that make labels, and of the elements."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -7,18 +8,22 @@ from pydantic import Field, model_validator
 from entromax.config.elements import CRYSTALS
 from entromax.config.models.base import Range, Settings
 
-
 Level = Literal["smoke", "coarse", "standard", "tight"]
 
 
 class _Levelled(Settings):
-    """Settings whose numbers may come from a preset; ``config.presets`` fills them in when a campaign is loaded."""
+    """Settings of a DFT engine; numbers may come from a preset, filled in when a campaign is loaded."""
 
     @model_validator(mode="after")
     def _filled_in(self) -> Self:
         if getattr(self, "level", None) is not None and not {"ecut", "kspacing"} <= self.model_fields_set:
             raise ValueError("level: is resolved when a campaign is loaded; here ecut and kspacing are needed as well")
         return self
+
+
+def _plane_waves(ecut: float, kspacing: float, width: float, spin: bool) -> str:
+    polarised = "spin-polarised" if spin else "without spin"
+    return f"plane waves to {ecut:g} eV, k-points every {kspacing:g} 1/Å, smearing {width:g} eV, {polarised}"
 
 
 class GpawSettings(_Levelled):
@@ -33,6 +38,10 @@ class GpawSettings(_Levelled):
     maxiter: int = Field(100, ge=10, le=1000, description="SCF steps before a calculation counts as unconverged")
     spin: bool = Field(False, description="spin-polarised calculation; the isolated atom is always spin-polarised")
 
+    def describe(self) -> str:
+        """Return the engine and its settings in one phrase."""
+        return f"GPAW, {self.xc}, {_plane_waves(self.ecut, self.kspacing, self.width, self.spin)}"
+
 
 class QeSettings(_Levelled):
     """Quantum ESPRESSO (pw.x) through ASE; the functional is the one of the pseudopotential (PBE by default)."""
@@ -42,15 +51,24 @@ class QeSettings(_Levelled):
     pseudopotential: str | None = Field(
         None, min_length=1, description="UPF file of this element; none: GTH-PBE, made from the file in cp2k-data"
     )
-    ecut: float = Field(ge=100, le=3000, description="plane-wave cutoff of the wave functions [eV]; 13.606 eV = 1 Ry")
+    ecut: float = Field(
+        ge=100, le=3000, description="plane-wave cutoff of the wave functions, 13.606 eV to the Rydberg [eV]"
+    )
     density_factor: float = Field(
-        4.0, ge=4, le=20, description="cutoff of the density over ecut [1]: 4 norm-conserving, 8-12 ultrasoft or PAW"
+        4.0, ge=4, le=20, description="cutoff of the density over ecut: 4 norm-conserving, 8-12 ultrasoft or PAW [1]"
     )
     kspacing: float = Field(0.25, ge=0.05, le=2, description="largest k-point spacing, including 2 pi [1/Å]")
     width: float = Field(0.1, gt=0, le=1, description="Fermi-Dirac width [eV]")
     maxiter: int = Field(100, ge=10, le=1000, description="SCF steps before a calculation counts as unconverged")
     spin: bool = Field(False, description="spin-polarised calculation; the isolated atom is always spin-polarised")
     command: str = Field("pw.x", min_length=1, description="how pw.x is started, such as `srun pw.x`; no physics")
+
+    def describe(self) -> str:
+        """Return the engine and its settings in one phrase."""
+        own = Path(self.pseudopotential).name if self.pseudopotential else "GTH-PBE"
+        return (
+            f"Quantum ESPRESSO, pseudopotential {own}, {_plane_waves(self.ecut, self.kspacing, self.width, self.spin)}"
+        )
 
 
 class VaspSettings(_Levelled):
@@ -64,7 +82,7 @@ class VaspSettings(_Levelled):
         description="convergence level of Baghishov et al. (2026) for ecut and kspacing that are not given",
     )
     ecut: float = Field(500.0, ge=100, le=1500, description="ENCUT [eV]")
-    kspacing: float = Field(0.5, ge=0.05, le=10, description="KSPACING, including 2 pi [1/Å]; 10: only Γ")
+    kspacing: float = Field(0.5, ge=0.05, le=10, description="KSPACING, including 2 pi; 10 stands for Γ alone [1/Å]")
     smearing: Literal["fermi-dirac", "gaussian", "methfessel-paxton"] = Field(
         "fermi-dirac", description="ISMEAR -1, 0 or 1"
     )
@@ -80,6 +98,11 @@ class VaspSettings(_Levelled):
     kpar: int = Field(1, ge=1, description="KPAR, groups of MPI tasks that share the k-points; no physics")
     ncore: int = Field(1, ge=1, description="NCORE, MPI tasks that work on one band; no physics")
 
+    def describe(self) -> str:
+        """Return the engine and its settings in one phrase."""
+        waves = _plane_waves(self.ecut, self.kspacing, self.width, self.spin)
+        return f"VASP, PBE, PAW set {self.paw or 'as recommended'}, {waves}"
+
 
 class LammpsSettings(Settings):
     """An interatomic potential run by LAMMPS: a fast reference for tests and teaching, not DFT."""
@@ -93,11 +116,20 @@ class LammpsSettings(Settings):
     )
     file: str | None = Field(None, min_length=1, description="parameter file of the potential; its content is physics")
 
+    def describe(self) -> str:
+        """Return the engine and its settings in one phrase."""
+        potential = f"{self.pair_style}, {Path(self.file).name}" if self.file else self.pair_style
+        return f"LAMMPS, {potential} (an interatomic potential, not DFT)"
+
 
 class EmtSettings(Settings):
     """ASE's effective-medium theory for Al, Cu, Ag, Au, Ni, Pd, Pt: a teaching potential, not DFT."""
 
     engine: Literal["emt"] = "emt"
+
+    def describe(self) -> str:
+        """Return the engine in one phrase."""
+        return "EMT (a teaching potential, not DFT)"
 
 
 ReferenceSettings = Annotated[

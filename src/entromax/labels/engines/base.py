@@ -122,7 +122,7 @@ def compact(atoms: Atoms) -> Atoms:
 
 
 def mesh(atoms: Atoms, kspacing: float) -> tuple[int, int, int]:
-    """Return the k-point mesh of a structure: Γ for a free atom, its own ``kpts``, or the one for ``kspacing`` [1/Å]."""
+    """Return the k-point mesh: Γ for a free atom, the structure's own ``kpts``, or the one for ``kspacing`` [1/Å]."""
     if is_isolated(atoms):
         return 1, 1, 1
     if "kpts" in atoms.info:

@@ -28,8 +28,8 @@ ANNEAL = 5.0
 DAMPED = {"backend": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 50.0}
 """Slow, short-memory mixing that converges where the default (beta 0.08, 16 old densities) oscillates."""
 SYMMETRY = {"tolerance": 1e-6}
-"""Relative; GPAW's 1e-7 is so near the rounding of stored structures (8 decimals) that it finds half of a point group of
-some symmetric crystals and gives up with SymmetryAnalysisBug."""
+"""Relative; GPAW's 1e-7 is so near the rounding of stored structures (8 decimals) that it finds half of a point group
+of some symmetric crystals and gives up with SymmetryAnalysisBug."""
 EIGENSOLVER = "davidson"
 """Of the first rung: the same labels as GPAW's default (PPCG, used by the others) in a fifth to a quarter less time."""
 

@@ -165,6 +165,8 @@ def require_pair(folder: Path, atoms: Atoms, energy: float) -> None:
         found = f"{energies[-1]} eV" if energies else "no energy"
         raise RuntimeError(f"OUTCAR ({found}) and vasprun.xml ({energy:.6f} eV) are not of one calculation")
     other = read(folder / "vasprun.xml")
+    if not isinstance(other, Atoms):
+        raise RuntimeError("vasprun.xml holds several structures: it is no single point")
     same = len(other) == len(atoms) and np.abs(other.cell.array - atoms.cell.array).max() < PLACE_TOLERANCE
     if same:
         apart = other.get_scaled_positions(wrap=False) - atoms.get_scaled_positions(wrap=False)
