@@ -29,6 +29,7 @@ include: "workflow/rules/library.smk"
 include: "workflow/rules/label.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/transfer.smk"
 include: "workflow/rules/validate.smk"
 include: "workflow/rules/report.smk"
 

@@ -1,14 +1,16 @@
 """Compare a potential with labels that it has and has not seen."""
 
+from entromax.config.models import FeatureSettings
 from entromax.report import plot_errors
 from entromax.runtime import job_log
 from entromax.validation import validate_errors
 
 with job_log(snakemake.log[0]):
     validate_errors(
-        {split: snakemake.input[split] for split in ("train", "validation", "test")},
+        {split: path for split, path in snakemake.input.items() if split != "potential" and path},
         snakemake.input.potential,
         d_nn=snakemake.params.d_nn,
+        features=FeatureSettings.model_validate(snakemake.params.features),
         metrics=snakemake.output.metrics,
         structures=snakemake.output.structures,
         bins=snakemake.output.bins,

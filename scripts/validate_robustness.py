@@ -14,5 +14,6 @@ with job_log(snakemake.log[0]):
         seed=snakemake.params.seed,
         runs=snakemake.output.runs,
         metrics=snakemake.output.metrics,
+        workers=snakemake.threads,
     )
     plot_dynamics(dict(snakemake.output.items()))

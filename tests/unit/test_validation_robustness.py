@@ -9,7 +9,8 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
 from entromax.config.models import RobustnessSettings
-from entromax.validation.robustness import closest_pair, run_robustness, supercell
+from entromax.validation.dynamics import closest_pair, supercell
+from entromax.validation.robustness import run_robustness
 
 FCC = bulk("Al", "fcc", a=3.994)
 SETTINGS = RobustnessSettings(temperatures=[300.0, 1000.0], compressions=[1.0, 0.9], atoms=8, steps=40)

@@ -9,6 +9,7 @@ rule validate_errors:
         train="<results>/{element}/dataset/train.extxyz",
         validation="<results>/{element}/dataset/validation.extxyz",
         test="<results>/{element}/dataset/test.extxyz",
+        conventional=if_transfer("<results>/{element}/conventional/test.extxyz"),
         potential="<results>/{element}/potentials/{potential}",
     output:
         metrics="<results>/{element}/validation/{potential}/errors.json",
@@ -36,6 +37,13 @@ rule validate_errors:
             subcategory="{potential}",
             labels={"figure": "errors by energy above the lowest"},
         ),
+        by_distance=report(
+            "<results>/{element}/validation/{potential}/errors_distance.png",
+            caption="../report/errors_distance.rst",
+            category="{element}",
+            subcategory="{potential}",
+            labels={"figure": "errors by distance to the training set"},
+        ),
     log:
         "<logs>/validate_errors/{element}/{potential}.log",
     benchmark:
@@ -44,6 +52,7 @@ rule validate_errors:
         "../../envs/entromax.yaml"
     params:
         d_nn=lookup(dpath="elements/{element}/d_nn", within=config),
+        features=lookup(dpath="library/features", within=config),
     script:
         "../../scripts/validate_errors.py"
 
@@ -102,6 +111,7 @@ rule validate_robustness:
         "<benchmarks>/validate_robustness/{element}/{potential}.tsv"
     conda:
         "../../envs/entromax.yaml"
+    threads: 2
     params:
         ground_state=lookup(dpath="elements/{element}/ground_state", within=config),
         robustness=lookup(dpath="validation/robustness", within=config),

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.patches import Rectangle
 
 from entromax.report.style import (
@@ -17,6 +18,7 @@ from entromax.report.style import (
     label_logarithmic,
     say_nothing_to_draw,
 )
+from entromax.validation.errors import DISTANCE
 
 MAX_POINTS = 6000
 """Force components drawn; more would only blacken the figure."""
@@ -73,24 +75,39 @@ def plot_force_parity(forces: pd.DataFrame, path: str | Path) -> None:
 
 def plot_binned_errors(bins: pd.DataFrame, path: str | Path) -> None:
     """Draw the energy RMSE of training and test structures by their energy above the lowest."""
-    name = "energy above lowest [eV/atom]"
-    table = bins[(bins["by"] == name) & bins["split"].isin(("train", "test"))]
+    _draw_bins(bins, path, "energy above lowest [eV/atom]", "energy_rmse", "energy RMSE [meV/atom]", ("train", "test"))
+
+
+def plot_errors_by_distance(bins: pd.DataFrame, path: str | Path) -> None:
+    """Draw the force RMSE of structures that no fit has seen by their distance to the training set."""
+    _draw_bins(bins, path, DISTANCE, "force_rmse", "force RMSE [eV/Å]", ("test", "conventional"))
+
+
+def _draw_bins(
+    bins: pd.DataFrame, path: str | Path, name: str, column: str, label: str, splits: tuple[str, str]
+) -> None:
+    """Draw one error of two sets bin by bin."""
+    table = bins[(bins["by"] == name) & bins["split"].isin(splits)]
     table = table[["split", "bin", "low", "structures", "energy_rmse", "force_rmse"]]
     labels = table.sort_values("low").drop_duplicates("bin")["bin"].tolist()
+    shown = [split for split in splits if (table["split"] == split).any()]
     with figure(path, table) as axes:
-        for k, split in enumerate(("train", "test")):
+        if not shown:
+            say_nothing_to_draw(axes, "no structures")
+            return
+        for k, split in enumerate(shown):
             part = table[table["split"] == split].set_index("bin").reindex(labels)
-            x = np.arange(len(labels)) + (k - 0.5) * 0.38
-            bars = axes.bar(x, part["energy_rmse"], width=0.36, color=COLOURS[split], label=split)
+            x = np.arange(len(labels)) + (k - (len(shown) - 1) / 2) * 0.38
+            bars = axes.bar(x, part[column], width=0.36, color=COLOURS[split], label=split)
             counts = ["" if np.isnan(n) else f"{n:.0f}" for n in part["structures"]]
             axes.bar_label(bars, labels=counts, fontsize=9.5, padding=2, color="#4A5560")
-        if (table["energy_rmse"] > 1e-6).any():  # a reference tested against itself has no errors
+        if (table[column] > 1e-6).any():  # a reference tested against itself has no errors
             axes.set_yscale("log")
             label_logarithmic(axes.yaxis)
         axes.margins(y=0.15)
         axes.set_xticks(range(len(labels)), labels)
         axes.grid(axis="x", visible=False)
-        axes.set(xlabel=name, ylabel="energy RMSE [meV/atom]")
+        axes.set(xlabel=name, ylabel=label)
         axes.legend(title="number on a bar: structures", loc="upper left", ncols=2, alignment="left")
 
 
@@ -160,29 +177,47 @@ def plot_eos(curves: pd.DataFrame, path: str | Path) -> None:
         axes.legend(ncols=3, loc="upper center", columnspacing=1.2, handlelength=1.6)
 
 
+def draw_robustness(axes: Axes, runs: pd.DataFrame) -> None:
+    """Draw a map of the hot runs: what happened at each temperature and compression, and how long runs survived."""
+    hot = runs[runs["kind"] == "hot"]
+    temperatures = sorted(hot["temperature"].unique())
+    compressions = sorted(hot["compression"].unique(), reverse=True)
+    for (compression, temperature), part in hot.groupby(["compression", "temperature"]):
+        x, y = temperatures.index(temperature), compressions.index(compression)
+        colour, text = _fate(part)
+        axes.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, color=colour, lw=0))
+        axes.text(x, y, text, ha="center", va="center", fontsize=10, linespacing=1.5)
+    axes.set_xlim(-0.5, len(temperatures) - 0.5)
+    axes.set_ylim(len(compressions) - 0.5, -0.5)
+    axes.set_xticks(range(len(temperatures)), [f"{t:g} K" for t in temperatures])
+    axes.set_yticks(range(len(compressions)), [f"{c:g}" for c in compressions])
+    axes.set(xlabel="temperature", ylabel="volume / equilibrium")
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.spines["bottom"].set_color(GREY)
+
+
+def _fate(part: pd.DataFrame) -> tuple[str, str]:
+    """Return colour and words for the runs at one temperature and compression."""
+    failed, tested = part[part["state"] == "failed"], part[part["state"] != "skipped"]
+    if tested.empty:
+        return STATE_COLOURS["skipped"], f"{STATE_MARKS['skipped']} skipped"
+    state = "failed" if len(failed) else "physical"
+    blend = LinearSegmentedColormap.from_list("fate", [STATE_COLOURS["physical"], STATE_COLOURS["failed"]])
+    colour = to_hex(blend(len(failed) / len(tested)))
+    count = f"{STATE_MARKS[state]} {len(tested) - len(failed)} of {len(tested)} physical"
+    if len(tested) == 1:
+        count = f"{STATE_MARKS[state]} {state}"
+    if len(failed):
+        return colour, f"{count}\nfailed after {_duration(failed['time'].median())}"
+    return colour, f"{count}\n{_duration(tested['time'].min())}, min {tested['closest'].min():.2f} Å"
+
+
 def plot_robustness(runs: pd.DataFrame, path: str | Path) -> None:
-    """Draw a map of the runs: temperature against compression, what happened, and how long the run survived."""
-    temperatures = sorted(runs["temperature"].unique())
-    compressions = sorted(runs["compression"].unique(), reverse=True)
-    with figure(path, None, height=1.5 + 0.85 * len(compressions)) as axes:
-        for row in runs.to_dict("records"):
-            x, y = temperatures.index(row["temperature"]), compressions.index(row["compression"])
-            state = str(row["state"])
-            axes.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, color=STATE_COLOURS[state], lw=0))
-            text = f"{STATE_MARKS[state]} {state}"
-            detail = "" if state == "skipped" else f"\n{_duration(row['time'])}, min {row['closest']:.2f} Å"
-            if state == "failed":
-                detail = f"\nafter {_duration(row['time'])}"
-            axes.text(x, y, text + detail, ha="center", va="center", fontsize=10, linespacing=1.5)
-        axes.set_xlim(-0.5, len(temperatures) - 0.5)
-        axes.set_ylim(len(compressions) - 0.5, -0.5)
-        axes.set_xticks(range(len(temperatures)), [f"{t:g} K" for t in temperatures])
-        axes.set_yticks(range(len(compressions)), [f"{c:g}" for c in compressions])
-        axes.set(xlabel="temperature", ylabel="volume / equilibrium")
-        axes.grid(visible=False)
-        axes.tick_params(length=0)
-        axes.spines[:].set_visible(False)
-        axes.spines["bottom"].set_color(GREY)
+    """Draw the map of the hot runs."""
+    with figure(path, None, height=1.5 + 0.85 * runs["compression"].nunique()) as axes:
+        draw_robustness(axes, runs)
 
 
 def _duration(femtoseconds: float) -> str:

@@ -21,6 +21,7 @@ class PotentialResults:
     parameters: pd.DataFrame
     robustness: dict[str, Any]
     runs: pd.DataFrame
+    transfer: dict[str, Any]
 
     @property
     def test(self) -> dict[str, Any]:
@@ -78,6 +79,7 @@ def load_potential_results(folder: Path, name: str) -> PotentialResults:
         parameters=read_csv(tests / "eos_parameters.csv"),
         robustness=read_json(tests / "robustness.json"),
         runs=read_csv(tests / "robustness_runs.csv"),
+        transfer=read_json(tests / "transfer.json"),
     )
 
 

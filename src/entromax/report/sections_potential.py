@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from entromax.config.models import CampaignSettings, Thresholds
+from entromax.report.figures_transfer import transfer_section
 from entromax.report.html import Block, Cell, Section, Table, embed, number, signed
 from entromax.report.lights import Light, light
 from entromax.report.results import ElementResults, PotentialResults
@@ -49,13 +50,20 @@ def error_blocks(potential: PotentialResults, prefix: str, limits: Thresholds) -
         "Energy error by energy above the lowest structure",
         "Where the error sits. Structures far above the ground state matter less at low temperature.",
     )
+    images += embed(
+        potential.folder / "errors_distance.png",
+        "Force error by distance to the training set",
+        "Force errors of unseen structures by how far their strangest atom is from everything in the training set.",
+    )
     card = potential.potential
     fitted = (
         f"{prefix}Fitted to {card['training_structures']} structures in {number(card['fit_seconds'])} s."
         if card
         else ""
     )
-    fine = Block(fold="Errors by energy, volume, size and kind", table=bins_table(potential.bins))
+    fine = Block(
+        fold="Errors by energy, volume, size, distance to the training set and kind", table=bins_table(potential.bins)
+    )
     return [
         Block(text=fitted, note=True, table=Table(columns, rows, f"{prefix}errors by set")),
         *present(images),
@@ -64,13 +72,17 @@ def error_blocks(potential: PotentialResults, prefix: str, limits: Thresholds) -
 
 
 def bins_table(bins: pd.DataFrame) -> Table:
-    """Return the errors of the test set (all sets where there is no test set) bin by bin."""
-    part = bins[bins["split"] == "test"] if len(bins) else bins
+    """Return the errors of the sets that no fit has seen, bin by bin."""
+    part = bins[bins["split"].isin(("test", "conventional"))] if len(bins) else bins
+    several = part["split"].nunique() > 1
     rows = [
-        (f"{row['by']}: {row['bin']}", str(row["structures"]), number(row["energy_rmse"]), number(row["force_rmse"]))
+        (
+            f"{row['split'] + ', ' if several else ''}{row['by']}: {row['bin']}",
+            *(str(row["structures"]), number(row["energy_rmse"]), number(row["force_rmse"])),
+        )
         for row in part.to_dict("records")
     ]
-    return Table(("test set", "structures", "energy RMSE [meV/atom]", "force RMSE [eV/Å]"), rows)
+    return Table(("unseen structures", "structures", "energy RMSE [meV/atom]", "force RMSE [eV/Å]"), rows)
 
 
 def _judge(entry: dict[str, Any], key: str, limits: Sequence[float], *, own: bool) -> Light | None:
@@ -142,6 +154,7 @@ def robustness_blocks(potential: PotentialResults, prefix: str) -> list[Block]:
     tested = summary["runs"] - summary["skipped"]
     rows: list[Sequence[Cell | str]] = [
         ("runs that stay physical", f"{summary['physical']} of {tested}"),
+        *_relaxations(summary["relaxations"]),
         ("energy drift without thermostat", Cell(drift, states[nve["state"]])),
         ("fluctuation of that energy", f"{number(nve['fluctuation'])} meV/atom"),
         ("cost of the potential", f"{number(summary['microseconds_per_atom_step'])} µs per atom and step"),
@@ -152,6 +165,14 @@ def robustness_blocks(potential: PotentialResults, prefix: str) -> list[Block]:
         "What happened to each run, how long it lasted, and the closest pair at its end.",
     )
     return [Block(table=Table((f"{prefix}dynamics", "result"), rows)), *present(images)]
+
+
+def _relaxations(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return how relaxations of random cells ended, if there were any."""
+    if not summary["runs"]:
+        return []
+    text = f"{summary['physical']} of {summary['runs']}, {summary['converged']} converged"
+    return [("relaxed random cells that stay physical", text)]
 
 
 def potential_sections(results: ElementResults, settings: CampaignSettings) -> list[Section]:
@@ -171,6 +192,7 @@ def potential_sections(results: ElementResults, settings: CampaignSettings) -> l
             "potential does on structures of the same kind.",
             errors,
         ),
+        transfer_section({potential.name: potential.folder for potential in results.potentials}),
         Section(
             "eos",
             "E(V) of crystals",
@@ -185,7 +207,7 @@ def potential_sections(results: ElementResults, settings: CampaignSettings) -> l
             f"Molecular dynamics of at least {robust.atoms} atoms for {robust.steps} steps of {robust.timestep:g} fs "
             "from the perfect crystal. A run fails when atoms come closer than "
             f"{robust.min_distance_ratio:g} of their covalent diameter, when energy or forces are not finite, "
-            "or when the energy runs away.",
+            "or when energy or temperature run away.",
             dynamics,
         ),
     ]

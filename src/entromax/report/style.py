@@ -35,6 +35,7 @@ COLOURS = {
     "train": SKY,
     "validation": ORANGE,
     "test": BLUE,
+    "conventional": ORANGE,
     "converged": GREEN,
     "unconverged": ORANGE,
     "timeout": YELLOW,

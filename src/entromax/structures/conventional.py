@@ -27,7 +27,10 @@ from entromax.structures.io import write_structures
 
 logger = logging.getLogger("entromax.structures")
 
-RECIPE = tuple("strained thermal melt thermal strained vacancy thermal strained thermal surface".split())
+RECIPE = (
+    *("strained", "thermal", "melt", "thermal", "strained"),
+    *("vacancy", "thermal", "strained", "thermal", "surface"),
+)
 """Kinds in turn: 30 % strained, 40 % thermal, 10 % each of melt, vacancy and surface; every prefix is balanced."""
 GROUND_STATE_SHARE = 0.5
 """Part of the strained and thermal structures that are the ground state; its competitors share the rest."""

@@ -10,9 +10,11 @@ import pandas as pd
 from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedError, all_changes
 
+from entromax.config.models import FeatureSettings
 from entromax.potentials import load_potential
 from entromax.runtime import atomic_path, write_json
 from entromax.structures.io import read_structures
+from entromax.validation.distance import distance_to_training
 
 ENERGY_EDGES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, np.inf)
 """Energy above the lowest structure [eV/atom]."""
@@ -20,6 +22,9 @@ VOLUME_EDGES = (0.0, 0.65, 0.8, 1.0, 1.4, 2.0, 2.8, np.inf)
 """Reduced volume per atom v* [d_nn^3]; close packing is 0.71."""
 ATOM_EDGES = (1, 2, 5, 9, 17, 33, np.inf)
 """Atoms in the cell: 1, 2-4, 5-8, 9-16, 17-32, more."""
+DISTANCE_EDGES = (0.0, 0.03, 0.1, 0.2, 0.4, 0.8, np.inf)
+"""Distance of the strangest atom to the training set [standard deviations of a feature]."""
+DISTANCE = "distance to the training set [σ of a feature]"
 
 FORCE_COLUMNS = ("split", "sid", "reference", "potential")
 
@@ -38,9 +43,7 @@ def predict(structures: Sequence[Atoms], calculator: BaseCalculator, split: str)
         and one row per force component (``FORCE_COLUMNS``, eV/Å).
     """
     rows, forces = [], []
-    for atoms in structures:
-        if atoms.info.get("config_type") == "isolated_atom":
-            continue
+    for atoms in _bulk(structures):
         row, components = _compare(atoms, calculator)
         rows.append({"split": split, **row})
         components.insert(0, "sid", row["sid"])
@@ -126,10 +129,11 @@ def _mean(values: pd.Series, weights: pd.Series | None = None, *, root: bool = F
 
 
 def bin_errors(table: pd.DataFrame, d_nn: float) -> pd.DataFrame:
-    """Return the errors of :func:`summarise` by split and by energy, volume, number of atoms and kind of structure.
+    """Return the errors of :func:`summarise` by split and by energy, volume, size, distance and kind of structure.
 
     Args:
-        table: from :func:`predict`, all splits; energies are counted from the lowest of all splits.
+        table: from :func:`predict`, all splits; energies are counted from the lowest of all splits. A column
+            ``distance`` (to the training set) is a fifth way to bin, where there is one.
         d_nn: nearest-neighbour distance of the ground state [Å]; volumes are binned in units of d_nn^3.
     """
     above = table["energy_reference"] - table["energy_reference"].min()
@@ -138,6 +142,8 @@ def bin_errors(table: pd.DataFrame, d_nn: float) -> pd.DataFrame:
         "reduced volume v* [d_nn^3]": (table["volume"] / d_nn**3, VOLUME_EDGES),
         "atoms in the cell": (table["n_atoms"], ATOM_EDGES),
     }
+    if "distance" in table:
+        columns[DISTANCE] = (table["distance"], DISTANCE_EDGES)
     rows = []
     for split, part in table.groupby("split", sort=False):
         for name, (values, edges) in columns.items():
@@ -159,11 +165,16 @@ def _bin_label(low: float, high: float, *, whole: bool) -> str:
     return f"{low:g}" if high - low == 1 else f"{low:g} – {high - 1:g}"
 
 
+def _bulk(structures: Sequence[Atoms]) -> list[Atoms]:
+    return [atoms for atoms in structures if atoms.info.get("config_type") != "isolated_atom"]
+
+
 def validate_errors(
     datasets: Mapping[str, str | Path],
     potential: str | Path,
     *,
     d_nn: float,
+    features: FeatureSettings,
     metrics: str | Path,
     structures: str | Path,
     bins: str | Path,
@@ -172,16 +183,21 @@ def validate_errors(
     """Evaluate a potential on labelled sets and write its errors.
 
     Args:
-        datasets: extended XYZ file of every split, by its name (``train``, ``validation``, ``test``).
+        datasets: extended XYZ file of every split, by its name (``train``, ``validation``, ``test``; ``conventional``
+            for the held-out part of the conventional set).
         potential: folder of the fitted potential.
         d_nn: nearest-neighbour distance of the ground state [Å].
+        features: in whose space the distance to the training set is measured.
         metrics: JSON written: per split the numbers of :func:`summarise`.
         structures: CSV written: one row per structure.
-        bins: CSV written: errors by energy, volume, number of atoms and kind.
+        bins: CSV written: errors by energy, volume, number of atoms, distance to the training set and kind.
         forces: parquet written: every force component, for the parity plot.
     """
     calculator = load_potential(potential)
-    results = [predict(read_structures(path), calculator, split) for split, path in datasets.items()]
+    labelled = {split: _bulk(read_structures(path)) for split, path in datasets.items()}
+    results = [predict(structures_, calculator, split) for split, structures_ in labelled.items()]
+    for (rows, _), structures_ in zip(results, labelled.values(), strict=True):
+        rows["distance"] = distance_to_training(structures_, labelled["train"], d_nn=d_nn, features=features)
     table = pd.concat([rows for rows, _ in results if len(rows)], ignore_index=True)
     summary = {str(split): summarise(part) for split, part in table.groupby("split", sort=False)}
     with atomic_path(structures) as temporary:

@@ -1,268 +1,180 @@
-"""Does molecular dynamics with the potential stay physical, hot and compressed? (METHOD section 9.4)."""
+"""Does a potential stay physical: hot, compressed, from random cells, without thermostat? (METHOD section 9.4)."""
 
 import logging
-import time
-from collections.abc import Callable
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from ase import Atoms, units
+from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.data import covalent_radii
-from ase.md.langevin import Langevin
-from ase.md.md import MolecularDynamics
-from ase.md.verlet import VelocityVerlet
-from ase.neighborlist import neighbor_list
 
-from entromax.config.models import RobustnessSettings
+from entromax.config.models import CellSettings, RobustnessSettings
 from entromax.potentials import load_potential
 from entromax.runtime import atomic_path, write_json
 from entromax.structures.io import read_structures
+from entromax.structures.random_cells import random_cell
+from entromax.validation.dynamics import HOLE_MARGIN, closest_pair, hot_run, nve_run, relaxation, supercell
 
 log = logging.getLogger(__name__)
 
-CHECK_INTERVAL = 5
-"""Steps between two looks at a run."""
-FRICTION = 0.02
-"""Friction of the Langevin thermostat [1/fs]."""
-HOLE_MARGIN = 0.1
-"""Potential energy this far below the relaxed ground state is a hole of the potential [eV/atom]."""
-RUNAWAY_BASE, RUNAWAY_THERMAL = 1.0, 10.0
-"""Total energy may rise above the start by 1 eV + 10 k_B T per atom (equipartition: 3 k_B T, plus disorder)."""
-DRIFT_LIMIT = 5.0
-"""An NVE run whose total energy drifts faster than this is not conservative [meV/atom/ps]."""
-MAX_FORCE = 1e4
-"""A larger force is a failure, and would only move atoms to infinity [eV/Å]."""
-
-NOT_FINITE = "energy or forces are not finite"
+RELAXED_ATOMS = (2, 8)
+"""Atoms in the random cells that are relaxed."""
+RELAXED_VOLUME = (0.85, 1.6)
+"""Their volume per atom over that of the ground state."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What counts as physical in one run: distance [Å], potential energy floor and total energy ceiling [eV/atom]."""
+class Task:
+    """One run: ``kind`` is hot, relaxation or nve; every run has random numbers of its own."""
 
-    distance: float
-    floor: float
-    ceiling: float
+    kind: str
+    repeat: int = 0
+    temperature: float = 0.0
+    compression: float = 1.0
 
-
-def supercell(atoms: Atoms, minimum: int) -> Atoms:
-    """Return a supercell of at least ``minimum`` atoms, grown along its shortest edge each time."""
-    repeats = np.ones(3, dtype=int)
-    lengths = atoms.cell.lengths()
-    while len(atoms) * repeats.prod() < minimum:
-        repeats[int(np.argmin(lengths * repeats))] += 1
-    copy = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
-    return copy.repeat(tuple(int(n) for n in repeats))
+    def rng(self, seed: int) -> np.random.Generator:
+        """Return the random numbers of this run: adding or leaving out others changes nothing in it."""
+        number = ("hot", "relaxation", "nve").index(self.kind)
+        return np.random.default_rng(
+            [seed, number, self.repeat, round(1000 * self.temperature), round(1e6 * self.compression)]
+        )
 
 
-def closest_pair(atoms: Atoms, cutoff: float) -> float:
-    """Return the shortest distance between atoms, periodic images included; ``cutoff`` [Å] when none is closer."""
-    distances = neighbor_list("d", atoms, cutoff)
-    return float(distances.min()) if len(distances) else cutoff
+def tasks(settings: RobustnessSettings) -> list[Task]:
+    """Return all runs: the one at constant energy (at the lowest temperature), the hot ones, the relaxations."""
+    grid = product(settings.compressions, settings.temperatures, range(settings.repeats))
+    return [
+        Task("nve", temperature=min(settings.temperatures)),
+        *(Task("hot", repeat, temperature, compression) for compression, temperature, repeat in grid),
+        *(Task("relaxation", repeat) for repeat in range(settings.relaxations)),
+    ]
 
 
-def judge(atoms: Atoms, limits: Limits) -> str:
-    """Return why the present state of ``atoms`` is unphysical, or an empty string."""
-    potential, forces = atoms.get_potential_energy() / len(atoms), atoms.get_forces()
-    if not (np.isfinite(potential) and np.isfinite(forces).all() and np.isfinite(atoms.positions).all()):
-        return NOT_FINITE
-    if np.abs(forces).max() > MAX_FORCE:
-        return f"force above {MAX_FORCE:g} eV/Å"
-    distance = closest_pair(atoms, limits.distance)
-    if distance < limits.distance:
-        return f"atoms closer than {limits.distance:.2f} Å"
-    if potential < limits.floor:
-        return f"energy more than {HOLE_MARGIN:g} eV/atom below the ground state"
-    if potential + atoms.get_kinetic_energy() / len(atoms) > limits.ceiling:
-        return "energy runs away upwards"
-    return ""
+def random_start(crystal: Atoms, min_distance: float, rng: np.random.Generator) -> Atoms:
+    """Return a random cell of 2 to 8 atoms without pairs closer than ``min_distance`` [Å]."""
+    cells = CellSettings()
+    volume = crystal.get_volume() / len(crystal)
+    while True:
+        size = int(rng.integers(RELAXED_ATOMS[0], RELAXED_ATOMS[1] + 1))
+        drawn = random_cell(size, volume * rng.uniform(*RELAXED_VOLUME), cells, rng)
+        if drawn is not None and closest_pair(drawn, min_distance) >= min_distance:
+            return Atoms([crystal.symbols[0]] * size, positions=drawn.positions, cell=drawn.cell, pbc=True)
 
 
-def _thermalise(atoms: Atoms, temperature: float, rng: np.random.Generator) -> None:
-    """Draw velocities from the Maxwell-Boltzmann distribution, the centre of mass at rest."""
-    momenta = rng.standard_normal((len(atoms), 3)) * np.sqrt(atoms.get_masses() * units.kB * temperature)[:, None]
-    atoms.set_momenta(momenta - momenta.mean(axis=0) if len(atoms) > 1 else momenta)
-
-
-def _dynamics(atoms: Atoms, motion: MolecularDynamics, steps: int, look: Callable[[], str]) -> tuple[int, str]:
-    """Advance until ``look`` finds a failure; return the steps done and its reason (empty: none)."""
-    reason = look()
-    done = 0
-    while done < steps and not reason:
-        count = min(CHECK_INTERVAL, steps - done)
-        try:
-            motion.run(count)
-            done += count
-            reason = look()
-        except Exception as error:  # boundary: a calculator may raise on an exploded cell, which is a failure to record
-            log.warning("the potential raised %s: %s", type(error).__name__, error)
-            finite = np.isfinite(atoms.positions).all()
-            reason = f"the potential raised {type(error).__name__}" if finite else NOT_FINITE
-    return done, reason
-
-
-def hot_run(
-    start: Atoms,
-    calculator: BaseCalculator,
-    *,
-    temperature: float,
-    compression: float,
-    floor: float,
-    settings: RobustnessSettings,
-    rng: np.random.Generator,
+def run_task(
+    task: Task, crystal: Atoms, calculator: BaseCalculator, settings: RobustnessSettings, seed: int
 ) -> dict[str, Any]:
-    """Run Langevin dynamics at fixed volume and tell whether it stays physical.
-
-    Args:
-        start: supercell at equilibrium volume.
-        calculator: the potential.
-        temperature: [K]; velocities start at twice it, which equipartition with a perfect crystal halves.
-        compression: volume over equilibrium volume.
-        floor: lowest credible potential energy [eV/atom].
-        settings: steps, time step, distance criterion.
-        rng: random numbers of velocities and thermostat.
-
-    Returns:
-        One row: temperature, compression, ``state`` (``physical``, ``failed``; ``skipped`` when the perfect crystal
-        already violates the distance criterion), ``reason``, ``time`` survived [fs], ``closest`` pair at the end [Å],
-        ``seconds``.
-    """
-    begun = time.perf_counter()
-    atoms = start.copy()
-    atoms.set_cell(atoms.cell * compression ** (1 / 3), scale_atoms=True)
-    radius = covalent_radii[atoms.numbers[0]]
-    distance = settings.min_distance_ratio * 2 * radius
-    row: dict[str, Any] = {"temperature": temperature, "compression": compression, "atoms": len(atoms)}
-    if closest_pair(atoms, distance) < distance:
-        reason = f"the perfect crystal is already closer than {distance:.2f} Å"
-        return row | {"state": "skipped", "reason": reason, "time": 0.0, "closest": np.nan, "seconds": 0.0}
-    atoms.calc = calculator
-    rise = RUNAWAY_BASE + RUNAWAY_THERMAL * units.kB * temperature
-    limits = Limits(distance, floor, atoms.get_potential_energy() / len(atoms) + rise)
-    _thermalise(atoms, 2 * temperature, rng)
-    motion = Langevin(
-        atoms,
-        settings.timestep * units.fs,
-        temperature_K=temperature,
-        friction=FRICTION / units.fs,
-        fixcm=False,
-        rng=rng,
-    )
-    done, reason = _dynamics(atoms, motion, settings.steps, lambda: judge(atoms, limits))
-    finite = bool(np.isfinite(atoms.positions).all())
-    return row | {
-        "state": "failed" if reason else "physical",
-        "reason": reason,
-        "time": done * settings.timestep,
-        "closest": closest_pair(atoms, 6 * radius) if finite else np.nan,
-        "seconds": time.perf_counter() - begun,
-    }
-
-
-def nve_run(
-    start: Atoms,
-    calculator: BaseCalculator,
-    *,
-    temperature: float,
-    floor: float,
-    settings: RobustnessSettings,
-    rng: np.random.Generator,
-) -> dict[str, Any]:
-    """Run dynamics at constant energy; forces that are not the gradient of the energy let the total energy drift.
-
-    Returns:
-        ``state`` (``conserved``, ``drifts`` or ``failed``), ``reason``, ``drift`` (slope of a straight line through
-        the total energy, meV/atom/ps), ``fluctuation`` (RMS about it, meV/atom), ``temperature``, ``time`` [fs],
-        ``seconds``.
-    """
-    begun = time.perf_counter()
-    atoms = start.copy()
-    atoms.calc = calculator
-    _thermalise(atoms, 2 * temperature, rng)
-    rise = RUNAWAY_BASE + RUNAWAY_THERMAL * units.kB * temperature
-    distance = settings.min_distance_ratio * 2 * covalent_radii[atoms.numbers[0]]
-    limits = Limits(distance, floor, atoms.get_potential_energy() / len(atoms) + rise)
-    energies: list[float] = []
-
-    def look() -> str:
-        energies.append(atoms.get_total_energy() / len(atoms))
-        return judge(atoms, limits)
-
-    motion = VelocityVerlet(atoms, settings.timestep * units.fs)
-    done, reason = _dynamics(atoms, motion, settings.steps, look)
-    row = {"temperature": temperature, "time": done * settings.timestep, "atoms": len(atoms)}
-    seconds = time.perf_counter() - begun
-    if reason or len(energies) < 3:
-        return row | {"state": "failed", "reason": reason, "drift": None, "fluctuation": None, "seconds": seconds}
-    times = np.linspace(0.0, done * settings.timestep / 1000, len(energies))
-    line = np.polynomial.Polynomial.fit(times, np.array(energies) * 1000, 1)
-    drift = float(line.convert().coef[-1])
-    fluctuation = float(np.std(np.array(energies) * 1000 - line(times)))
-    conserved = abs(drift) <= DRIFT_LIMIT
-    return row | {
-        "state": "conserved" if conserved else "drifts",
-        "reason": "" if conserved else f"total energy drifts faster than {DRIFT_LIMIT:g} meV/atom/ps",
-        "drift": drift,
-        "fluctuation": fluctuation,
-        "seconds": seconds,
-    }
+    """Run one task from ``crystal`` (ground state at equilibrium); return its row, ``kind`` and ``repeat`` first."""
+    cell, rng = supercell(crystal, settings.atoms), task.rng(seed)
+    probe = cell.copy()
+    probe.calc = calculator
+    floor = probe.get_potential_energy() / len(probe) - HOLE_MARGIN
+    if task.kind == "relaxation":
+        distance = settings.min_distance_ratio * 2 * covalent_radii[crystal.numbers[0]]
+        start = random_start(crystal, distance, rng)
+        row = relaxation(start, calculator, floor=floor, settings=settings)
+    elif task.kind == "nve":
+        row = nve_run(cell, calculator, temperature=task.temperature, floor=floor, settings=settings, rng=rng)
+    else:
+        row = hot_run(
+            cell,
+            calculator,
+            temperature=task.temperature,
+            compression=task.compression,
+            floor=floor,
+            settings=settings,
+            rng=rng,
+        )
+        log.info("%g K, V/V0 %g: %s %s", task.temperature, task.compression, row["state"], row["reason"])
+    return {"kind": task.kind, "repeat": task.repeat, **row}
 
 
 def run_robustness(
     crystal: Atoms, calculator: BaseCalculator, settings: RobustnessSettings, seed: int
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Run all temperatures and compressions, and one NVE run at the lowest temperature.
+    """Run all tasks one after the other; see :func:`summarise_runs`.
 
     Args:
         crystal: ground state at its equilibrium volume.
         calculator: the potential.
         settings: runs to make and criteria.
-        seed: of velocities and thermostat; every run has its own stream, so adding one changes no other.
+        seed: of velocities, thermostat and random cells.
+    """
+    return summarise_runs(
+        [run_task(task, crystal, calculator, settings, seed) for task in tasks(settings)], settings.timestep
+    )
+
+
+def summarise_runs(rows: list[dict[str, Any]], timestep: float) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return a table of the hot runs and relaxations, and a summary.
+
+    Args:
+        rows: of :func:`run_task`.
+        timestep: [fs].
 
     Returns:
-        One row per run of :func:`hot_run`, and a summary: ``runs``, ``physical``, ``skipped``, ``fraction``
-        (None when nothing could be tested), ``nve``, ``seconds``, ``microseconds_per_atom_step``.
+        One row per run of ``hot_run`` and ``relaxation``, and a summary: of the hot runs ``runs``, ``physical``,
+        ``skipped``, ``fraction`` (None when nothing could be tested) and ``median_failure`` (time to failure, fs; None
+        without failures); ``relaxations`` (``runs``, ``physical``, ``converged``); ``nve``; ``seconds``;
+        ``microseconds_per_atom_step`` of the dynamics.
     """
-    cell = supercell(crystal, settings.atoms)
-    probe = cell.copy()
-    probe.calc = calculator
-    floor = probe.get_potential_energy() / len(probe) - HOLE_MARGIN
-    rows = []
-    for compression in settings.compressions:
-        for temperature in settings.temperatures:
-            rng = np.random.default_rng([seed, round(1000 * temperature), round(1e6 * compression)])
-            row = hot_run(
-                cell,
-                calculator,
-                temperature=temperature,
-                compression=compression,
-                floor=floor,
-                settings=settings,
-                rng=rng,
-            )
-            log.info("%g K, V/V0 %g: %s %s", temperature, compression, row["state"], row["reason"])
-            rows.append(row)
-    lowest = min(settings.temperatures)
-    rng = np.random.default_rng([seed, 0, round(1000 * lowest)])
-    nve = nve_run(cell, calculator, temperature=lowest, floor=floor, settings=settings, rng=rng)
-    table = pd.DataFrame(rows)
-    tested = table[table["state"] != "skipped"]
-    atom_steps = float((table["time"].sum() + nve["time"]) / settings.timestep * len(cell))
-    seconds = float(table["seconds"].sum() + nve["seconds"])
+    nve = next(row for row in rows if row["kind"] == "nve")
+    table = pd.DataFrame([row for row in rows if row["kind"] != "nve"])
+    hot = table[table["kind"] == "hot"]
+    relaxed = table[table["kind"] == "relaxation"]
+    tested, failed = hot[hot["state"] != "skipped"], hot[hot["state"] == "failed"]
+    atom_steps = float(((hot["time"] * hot["atoms"]).sum() + nve["time"] * nve["atoms"]) / timestep)
+    moving = float(hot["seconds"].sum() + nve["seconds"])
     summary = {
-        "runs": len(table),
-        "physical": int((table["state"] == "physical").sum()),
-        "skipped": int((table["state"] == "skipped").sum()),
+        "runs": len(hot),
+        "physical": int((hot["state"] == "physical").sum()),
+        "skipped": int((hot["state"] == "skipped").sum()),
         "fraction": float((tested["state"] == "physical").mean()) if len(tested) else None,
-        "nve": nve,
-        "seconds": seconds,
-        "microseconds_per_atom_step": 1e6 * seconds / atom_steps if atom_steps else None,
+        "median_failure": float(failed["time"].median()) if len(failed) else None,
+        "relaxations": {
+            "runs": len(relaxed),
+            "physical": int((relaxed["state"] == "physical").sum()),
+            "converged": sum(bool(row["converged"]) for row in rows if row["kind"] == "relaxation"),
+        },
+        "nve": {key: value for key, value in nve.items() if key not in ("kind", "repeat")},
+        "seconds": float(table["seconds"].sum() + nve["seconds"]),
+        "microseconds_per_atom_step": 1e6 * moving / atom_steps if atom_steps else None,
     }
     return table, summary
+
+
+def _run_part(
+    potential: str | Path, part: list[Task], crystal: Atoms, settings: RobustnessSettings, seed: int
+) -> list[dict[str, Any]]:
+    """Load the potential and run some of the tasks: the work of one process."""
+    calculator = load_potential(potential)
+    return [run_task(task, crystal, calculator, settings, seed) for task in part]
+
+
+def run_parallel(
+    potential: str | Path, crystal: Atoms, settings: RobustnessSettings, seed: int, workers: int
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return what :func:`run_robustness` returns, the runs spread over ``workers`` processes.
+
+    Which process makes a run does not change it. Processes are forked: started anew, each would import the script of
+    the rule again.
+    """
+    everything = tasks(settings)
+    parts = [everything[k::workers] for k in range(min(workers, len(everything)))]
+    if len(parts) == 1:
+        rows = _run_part(potential, everything, crystal, settings, seed)
+    else:
+        with ProcessPoolExecutor(len(parts), mp_context=multiprocessing.get_context("fork")) as pool:
+            futures = [pool.submit(_run_part, potential, part, crystal, settings, seed) for part in parts]
+            made = [future.result() for future in futures]
+        rows = [made[k % len(parts)][k // len(parts)] for k in range(len(everything))]
+    return summarise_runs(rows, settings.timestep)
 
 
 def validate_robustness(
@@ -274,26 +186,36 @@ def validate_robustness(
     seed: int,
     runs: str | Path,
     metrics: str | Path,
+    workers: int = 1,
 ) -> None:
-    """Run :func:`run_robustness` from the labelled ground state of lowest energy; write runs (CSV) and summary (JSON).
+    """Run all tasks from the labelled ground state of lowest energy; write runs (CSV) and summary (JSON).
 
     Args:
         reference: extended XYZ of the labelled crystals.
         potential: folder of the fitted potential.
         ground_state: name of the ground-state crystal (``config_type`` in ``reference``).
         settings: runs to make and criteria.
-        seed: seed of velocities and thermostat.
+        seed: of velocities, thermostat and random cells.
         runs: CSV written.
         metrics: JSON written.
+        workers: processes.
 
     Raises:
         ValueError: the ground state is not among the labelled crystals.
     """
-    crystals = [atoms for atoms in read_structures(reference) if atoms.info.get("config_type") == ground_state]
-    if not crystals:
-        raise ValueError(f"{reference}: no labelled crystal {ground_state!r}; label the ground state first")
-    crystal = min(crystals, key=lambda atoms: float(atoms.info["REF_energy"]) / len(atoms))
-    table, summary = run_robustness(crystal, load_potential(potential), settings, seed)
+    table, summary = run_parallel(potential, lowest_crystal(reference, ground_state), settings, seed, workers)
     with atomic_path(runs) as temporary:
         table.to_csv(temporary, index=False)
     write_json(metrics, summary | {"settings": settings.model_dump(), "seed": seed})
+
+
+def lowest_crystal(reference: str | Path, ground_state: str) -> Atoms:
+    """Return the labelled ground-state crystal of lowest energy.
+
+    Raises:
+        ValueError: there is none.
+    """
+    crystals = [atoms for atoms in read_structures(reference) if atoms.info.get("config_type") == ground_state]
+    if not crystals:
+        raise ValueError(f"{reference}: no labelled crystal {ground_state!r}; label the ground state first")
+    return min(crystals, key=lambda atoms: float(atoms.info["REF_energy"]) / len(atoms))

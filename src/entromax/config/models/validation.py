@@ -1,8 +1,8 @@
 """Settings of the tests of a potential."""
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from entromax.config.models.base import Positive, Settings
 
@@ -35,6 +35,27 @@ class RobustnessSettings(Settings):
     min_distance_ratio: float = Field(
         0.7, gt=0, le=1, description="unphysical below this part of covalent diameter [1]"
     )
+    repeats: int = Field(1, ge=1, le=1000, description="independent runs at each temperature and compression")
+    relaxations: int = Field(0, ge=0, le=10_000, description="random cells of up to 8 atoms that are relaxed")
+    relaxation_steps: int = Field(60, ge=10, description="steps after which a relaxation ends")
+
+
+class TransferSettings(Settings):
+    """Transfer test: the library against a conventional set, each tested on both (METHOD section 9.2)."""
+
+    structures: int = Field(0, ge=0, description="conventional structures labelled per element; 0: no transfer test")
+    atoms: int = Field(6, ge=2, le=256, description="largest cell of the conventional set")
+    percents: list[Annotated[int, Field(ge=1, le=100)]] = Field(
+        [25, 50, 100], min_length=1, description="parts of both training sets in the learning curve [%]"
+    )
+
+    @model_validator(mode="after")
+    def _ends_with_all(self) -> "TransferSettings":
+        if self.percents != sorted(set(self.percents)) or self.percents[-1] != 100:
+            raise ValueError(f"percents: {self.percents} must rise and end with 100, the whole training sets")
+        if 0 < self.structures < 10:
+            raise ValueError(f"structures: {self.structures} is too few to train and test on; give 0 or at least 10")
+        return self
 
 
 class PropertySettings(Settings):
@@ -63,3 +84,4 @@ class ValidationSettings(Settings):
     )
     property_settings: PropertySettings = PropertySettings()
     robustness: RobustnessSettings = RobustnessSettings()
+    transfer: TransferSettings = TransferSettings()

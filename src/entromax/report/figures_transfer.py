@@ -1,0 +1,108 @@
+"""Figures and section of the transfer test: the library against a conventional set."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from entromax.report.html import Block, Cell, Section, Table, embed, number
+from entromax.report.results import read_json
+from entromax.report.sections import present
+from entromax.report.style import BLUE, ORANGE, figure, label_logarithmic
+
+TRAINING = {"entropy": ("entropy set", BLUE), "conventional": ("conventional set", ORANGE)}
+"""Name and colour of what a potential was fitted to."""
+TESTS = {"entropy": ("entropy set", "-", "o"), "conventional": ("conventional set", "--", "s")}
+"""Name, line and marker of what it is tested on."""
+MEASURES = {"energy": ("energy_rmse", "energy RMSE [meV/atom]"), "force": ("force_rmse", "force RMSE [eV/Å]")}
+
+
+def draw_learning_curve(axes: Axes, curve: pd.DataFrame, column: str, label: str) -> None:
+    """Draw errors against the number of training labels, one line for each training and test set.
+
+    Args:
+        axes: to draw into.
+        curve: table of ``validate_transfer``.
+        column: error to draw.
+        label: of the axis.
+    """
+    for trained, (own, colour) in TRAINING.items():
+        for tested, (other, line, marker) in TESTS.items():
+            part = curve[(curve["training"] == trained) & (curve["tested_on"] == tested)].sort_values("labels")
+            text = f"{own} on {'itself' if trained == tested else other}"
+            axes.plot(part["labels"], part[column], color=colour, ls=line, marker=marker, ms=6, lw=1.8, label=text)
+    if (curve[column] > 0).any():
+        axes.set_yscale("log")
+        label_logarithmic(axes.yaxis)
+    axes.set_xticks(sorted(curve["labels"].unique()))
+    axes.set(xlabel="training labels", ylabel=label)
+
+
+def plot_transfer(files: Mapping[str, str | Path]) -> None:
+    """Draw the learning curves: read ``curve`` (CSV) of ``validate_transfer``, write ``energy`` and ``force`` (PNG)."""
+    curve = pd.read_csv(files["curve"])
+    for name, (column, label) in MEASURES.items():
+        table = curve[["training", "tested_on", "percent", "labels", "training_atoms", "seconds", column]]
+        with figure(files[name], table, height=4.6) as axes:
+            draw_learning_curve(axes, curve, column, label)
+            axes.legend(
+                title="fitted to … tested on", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=10
+            )
+
+
+def transfer_section(folders: Mapping[str, Path]) -> Section:
+    """Return the section on transfer.
+
+    Args:
+        folders: validation folder of each potential of the element, by its name.
+
+    Returns:
+        A section without blocks when no potential was tested so.
+    """
+    blocks: list[Block] = []
+    for name, folder in folders.items():
+        result = read_json(folder / "transfer.json")
+        if result:
+            blocks += _blocks(name if len(folders) > 1 else "", folder, result)
+    lead = (
+        "Two potentials of the same family and settings, fitted to equal numbers of labels of the same engine: one to "
+        "the entropy-maximised library, one to a conventional set (strained and vibrating crystals, melts, vacancies, "
+        "surfaces). Both are tested on held-out structures of both sets. A set transfers when the potential of the "
+        "other one is not much better at home."
+    )
+    return Section("transfer", "Transfer", lead, blocks)
+
+
+def _blocks(name: str, folder: Path, result: Mapping[str, Any]) -> list[Block]:
+    prefix = f"{name}: " if name else ""
+    rows: list[Sequence[Cell | str]] = []
+    for letter, title in (("a", result["a"]), ("b", result["b"])):
+        cells = [result[f"{letter}_on_{tested}"] for tested in ("a", "b")]
+        rows.append([title, *(text for cell in cells for text in (number(cell["energy_rmse"]), _force(cell)))])
+    ratios = [result["away_over_home"][f"on_{tested}"] for tested in ("a", "b")]
+    factors = [f"× {number(ratio[key], 2)}" for ratio in ratios for key in ("energy_rmse", "force_rmse")]
+    rows.append(["the other set over its own", *factors])
+    columns = ("fitted to", *(f"{what}, {on}" for on in ("entropy set", "conventional set") for what in _HEADINGS))
+    cost = result["label_seconds"]
+    text = (
+        f"{prefix}{result['n_labels']} labels a side; they took {number(cost['a'])} s (entropy set) and "
+        f"{number(cost['b'])} s (conventional set)."
+    )
+    images = embed(
+        folder / "transfer_energy.png",
+        "Energy error against the number of training labels",
+        "Energies. Colour: what the potential was fitted to. Broken lines: tested on the conventional set.",
+    )
+    images += embed(folder / "transfer_force.png", "Force error against the number of training labels", "Forces.")
+    return [Block(table=Table(columns, rows, f"{prefix}errors on both test sets")), Block(text=text), *present(images)]
+
+
+_HEADINGS = ("energy [meV/atom]", "force [eV/Å]")
+
+
+def _force(cell: Mapping[str, Any]) -> str:
+    """Return the force error, and how many structures have none because the potential gave no finite number."""
+    lost = cell["not_finite"]
+    return number(cell["force_rmse"]) + (f" ({lost} not finite)" if lost else "")
