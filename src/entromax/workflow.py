@@ -1,12 +1,13 @@
-"""Checks that the Snakefile makes before any job: the profile and the engines."""
+"""Checks that the Snakefile makes before any job: the profile, the engines, the families of potentials."""
 
 from collections.abc import Mapping
 
 from pydantic import TypeAdapter
 
 from entromax.config.load import ConfigError
-from entromax.config.models import ReferenceSettings, Settings
+from entromax.config.models import PotentialSettings, ReferenceSettings, Settings
 from entromax.labels.engines import engine_available
+from entromax.potentials.base import family_available
 
 PLACEHOLDER = "CHANGE_ME"
 
@@ -24,7 +25,7 @@ def check_profile(
     Raises:
         ConfigError: a placeholder is left, or there is no partition.
     """
-    if executor != "slurm":
+    if not executor.startswith("slurm"):
         return
     named = {f"default-resources.{name}": str(value) for name, value in default_resources.items()}
     for rule, resources in set_resources.items():
@@ -55,3 +56,18 @@ def require_engines(elements: Mapping[str, Mapping[str, object]]) -> None:
         settings = TypeAdapter[Settings](ReferenceSettings).validate_python(element["reference"])
         if message := engine_available(settings):
             raise ConfigError(f"elements.{symbol}.{message}")
+
+
+def require_families(potentials: Mapping[str, Mapping[str, object]]) -> None:
+    """Refuse a campaign whose families of potentials cannot be used here.
+
+    Args:
+        potentials: validated settings of the potentials by name, as plain data.
+
+    Raises:
+        ConfigError: a package is missing, or the file of a user's own family cannot be used.
+    """
+    for name, values in potentials.items():
+        settings = TypeAdapter[Settings](PotentialSettings).validate_python(values)
+        if message := family_available(settings):
+            raise ConfigError(f"potentials.{name}: {message.removeprefix('potentials: ')}")

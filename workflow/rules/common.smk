@@ -5,7 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from entromax.config import ConfigError, load_campaign
-from entromax.workflow import check_profile, require_engines
+from entromax.workflow import check_profile, require_engines, require_families
 
 try:
     config = load_campaign(
@@ -21,6 +21,7 @@ try:
         ],
     )
     require_engines(config["elements"])
+    require_families(config["potentials"])
 except ConfigError as error:
     raise WorkflowError(f"the configuration cannot be used\n{error}") from None
 

@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
+from pydantic import ValidationError
 
 from entromax.config.models import PluginSettings, Settings
 from entromax.labels.engines.base import ISOLATED
@@ -116,18 +117,32 @@ def split_free_atom(structures: Sequence[Atoms]) -> tuple[Atoms, list[Atoms]]:
 
 
 def family_available(settings: Settings) -> str | None:
-    """Return None when the family can be used here, else a message with the remedy; imports no package."""
+    """Return None when the family can be used here, else a message with the remedy; imports no package of ours.
+
+    A family of the user's own is run up to the check of its options.
+    """
     if isinstance(settings, PluginSettings):
-        if Path(settings.file).is_file():
-            return None
-        return (
-            f"potentials: there is no file {settings.file!r} of a family; paths are relative to the working directory"
-        )
+        return _plugin_problem(settings)
     name = str(settings.model_dump()["family"])
     _, package, remedy = FAMILIES[name]
     if importlib.util.find_spec(package) is not None:
         return None
     return f"potentials: family {name!r} needs the Python package {package!r}, which is not installed here; {remedy}"
+
+
+def _plugin_problem(settings: PluginSettings) -> str | None:
+    if not Path(settings.file).is_file():
+        return (
+            f"potentials: there is no file {settings.file!r} of a family; paths are relative to the working directory"
+        )
+    try:
+        _resolve(settings)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        return f"potentials: options of {settings.file}: {wrong}"
+    except Exception as error:  # whatever a file that is not ours may raise
+        return f"potentials: {settings.file} defines no family that can be used: {type(error).__name__}: {error}"
+    return None
 
 
 def load_family(name: str) -> Family[Any]:
