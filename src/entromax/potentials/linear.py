@@ -15,7 +15,7 @@ from entromax.potentials.base import FitError
 
 logger = logging.getLogger("entromax.potentials")
 
-RIDGES = 10.0 ** -np.arange(2, 14)
+RIDGES = 10.0 ** -np.arange(1, 14)
 """Strengths of the regularisation that may be tried, relative to the squared norm of each column [1]."""
 PATIENCE = 2
 """So many weaker ones in a row may be worse than the best before the search ends."""

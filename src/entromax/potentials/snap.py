@@ -52,6 +52,7 @@ class SnapFamily(Family[SnapSettings]):
         model.write_lammps(folder)
         return {
             "coefficients": columns,
+            "free_atom_error": float(model.coefficients[0]),
             "rows": solved.rows,
             "ridge": solved.ridge,
             "left_out_errors": {f"{ridge:.0e}": score for ridge, score in solved.scores.items()},
@@ -71,7 +72,7 @@ class SnapFamily(Family[SnapSettings]):
 def untrained(settings: SnapSettings, data: FitData, e0: float) -> SnapModel:
     """Return the model with all coefficients zero: free atoms and ZBL."""
     dim = len(bispectrum_triples(settings.twojmax))
-    columns = dim + (dim * (dim + 1) // 2 if settings.quadratic else 0)
+    columns = 1 + dim + (dim * (dim + 1) // 2 if settings.quadratic else 0)
     return SnapModel(
         element=data.element,
         cutoff=settings.cutoff * data.d_nn,
@@ -122,8 +123,11 @@ def weighted_rows(
         (settings.stress_weight, of_stress, stress),
     )
     used = [(np.sqrt(weight * w), rows, target) for w, rows, target in parts if w > 0 and target.size]
+    constant = np.zeros((sum(len(rows) for _, rows, _ in used), 1))
+    if settings.constant and settings.energy_weight > 0:
+        constant[0] = used[0][0]
     return (
-        np.concatenate([root * rows for root, rows, _ in used]),
+        np.hstack([constant, np.concatenate([root * rows for root, rows, _ in used])]),
         np.concatenate([root * target for root, _, target in used]),
     )
 

@@ -25,7 +25,7 @@ SKIN = 0.5
 
 @dataclass(frozen=True)
 class SnapModel:
-    """The energy of an atom is e0 + beta . b + b . alpha . b / 2, b its bispectrum minus that of a free atom.
+    """The energy of an atom is e0 + c + beta . b + b . alpha . b / 2, b its bispectrum minus that of a free atom.
 
     Attributes:
         element: chemical symbol.
@@ -34,7 +34,7 @@ class SnapModel:
         quadratic: with alpha.
         e0: energy of the free atom [eV].
         zbl: radii of the ZBL repulsion [Å]; none without it.
-        coefficients: [p] beta, then the upper triangle of alpha row by row [eV]: the order of LAMMPS.
+        coefficients: [p] c, beta, then the upper triangle of alpha row by row [eV]: the order of LAMMPS.
         deviations: [K, p] committee, see ``LinearFit``.
         scales: factors that calibrate the standard deviations of energy and forces.
     """
@@ -65,8 +65,9 @@ class SnapModel:
 
     def write_lammps(self, folder: Path) -> None:
         """Write ``<element>.snapcoeff``, ``<element>.snapparam`` and a file to include in an input of LAMMPS."""
-        numbers = "\n".join(map(repr, [self.e0, *self.coefficients.tolist()]))
-        head = f"# {self.element}, eV; written by entromax\n1 {len(self.coefficients) + 1}\n{self.element} 0.5 1.0\n"
+        constant, *others = self.coefficients.tolist()
+        numbers = "\n".join(map(repr, [self.e0 + constant, *others]))
+        head = f"# {self.element}, eV; written by entromax\n1 {len(self.coefficients)}\n{self.element} 0.5 1.0\n"
         parameters = (
             f"rcutfac {self.cutoff!r}\ntwojmax {self.twojmax}\nrfac0 {RFAC0}\nrmin0 0\nswitchflag 1\nbzeroflag 1\n"
             f"quadraticflag {int(self.quadratic)}\n"
@@ -148,28 +149,31 @@ class SnapCalculator(Calculator):
         if "energy_std" in properties or "forces_std" in properties:
             parts = [member.energies(b).sum() for member in self._members]
             scale_energy, scale_forces = self.model.scales
-            self.results["energy_std"] = scale_energy * float(np.sqrt(np.mean([float(part.detach()) ** 2 for part in parts])))
+            self.results["energy_std"] = scale_energy * float(
+                np.sqrt(np.mean([float(part.detach()) ** 2 for part in parts]))
+            )
             if "forces_std" in properties:
                 squares = np.mean([derivatives(part)[0] ** 2 for part in parts], axis=0)
                 self.results["forces_std"] = scale_forces * np.sqrt(squares)
 
 
 class _Coefficients:
-    """Coefficients as vector and, for a quadratic potential, symmetric matrix."""
+    """Coefficients as constant, vector and, for a quadratic potential, symmetric matrix."""
 
     def __init__(self, coefficients: np.ndarray, dim: int) -> None:
-        self._beta = torch.tensor(coefficients[:dim])
+        self._constant = float(coefficients[0])
+        self._beta = torch.tensor(coefficients[1 : dim + 1])
         self._alpha: Tensor | None = None
-        if len(coefficients) > dim:
+        if len(coefficients) > dim + 1:
             alpha = np.zeros((dim, dim))
-            alpha[np.triu_indices(dim)] = coefficients[dim:]
+            alpha[np.triu_indices(dim)] = coefficients[dim + 1 :]
             self._alpha = torch.tensor(alpha + np.triu(alpha, 1).T)
 
     def energies(self, b: Tensor) -> Tensor:
         """Energies [N] of atoms with components b [N, D]."""
         if self._alpha is None:
-            return b @ self._beta
-        return b @ self._beta + 0.5 * (b @ self._alpha * b).sum(1)
+            return self._constant + b @ self._beta
+        return self._constant + b @ self._beta + 0.5 * (b @ self._alpha * b).sum(1)
 
 
 def with_room(atoms: Atoms, reach: float) -> Atoms:

@@ -69,6 +69,9 @@ class SnapSettings(FamilySettings):
     twojmax: int = Field(8, ge=2, le=10, description="twice the largest angular momentum of the bispectrum")
     quadratic: bool = Field(False, description="products of two components, too")
     cutoff: float = Field(2.0, gt=1, le=4, description="cutoff radius [d_nn]")
+    constant: bool = Field(
+        True, description="fit the zero of energy, too; false: free atoms keep theirs exactly, at a price in accuracy"
+    )
     zbl: list[Positive] | None = Field(
         [0.5, 0.8],
         min_length=2,
