@@ -2,7 +2,7 @@
 
 from entromax.config.models import ElementSettings, LabelSettings
 from entromax.labels.reference import label_reference
-from entromax.runtime import job_log
+from entromax.runtime import job_log, seconds_left
 
 with job_log(snakemake.log[0]):
     label_reference(
@@ -12,5 +12,5 @@ with job_log(snakemake.log[0]):
         settings=ElementSettings.model_validate(snakemake.params.element),
         limits=LabelSettings.model_validate(snakemake.params.labels),
         workers=snakemake.threads,
-        wall_time=60.0 * snakemake.resources.runtime,
+        wall_time=seconds_left(snakemake.resources.runtime),
     )

@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from entromax.config.models import LabelSettings, ReferenceSettings
 from entromax.labels.shard import label_shard
-from entromax.runtime import job_log
+from entromax.runtime import job_log, seconds_left
 
 with job_log(snakemake.log[0]):
     label_shard(
@@ -18,5 +18,5 @@ with job_log(snakemake.log[0]):
         reference=TypeAdapter(ReferenceSettings).validate_python(snakemake.params.reference),
         limits=LabelSettings.model_validate(snakemake.params.labels),
         workers=snakemake.threads,
-        wall_time=60.0 * snakemake.resources.runtime,
+        wall_time=seconds_left(snakemake.resources.runtime),
     )

@@ -89,6 +89,22 @@ def _end_with(parent: int, log: Path) -> None:
     os._exit(1)
 
 
+def seconds_left(minutes: float) -> float:
+    """Return the seconds until the batch system ends this job, or the ``minutes`` that it may take where there is none.
+
+    Slurm is asked, because its clock has run since the job began (two Snakemakes start before us) and because its limit
+    may have been changed since.
+    """
+    job = os.environ.get("SLURM_JOB_ID")
+    if job is not None:
+        with contextlib.suppress(OSError, ValueError):
+            command = ["squeue", "--noheader", "--job", job, "--format=%e"]
+            answer = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+            left = (datetime.fromisoformat(answer) - datetime.now()).total_seconds()
+            return min(left, 60.0 * minutes)
+    return 60.0 * minutes
+
+
 def config_hash(settings: Mapping[str, Any]) -> str:
     """Return 12 hex digits that identify ``settings`` independently of the order of its keys."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]

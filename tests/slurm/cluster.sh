@@ -44,6 +44,8 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
 JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=2
+JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
@@ -52,11 +54,12 @@ MinJobAge=3600
 KillWait=2
 ReturnToService=2
 GresTypes=gpu
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=8000 Gres=gpu:1
+SlurmdParameters=config_overrides
+NodeName=$host NodeAddr=127.0.0.1 CPUs=8 RealMemory=20000 Gres=gpu:1
 PartitionName=cpu Nodes=$host Default=YES MaxTime=UNLIMITED
 PartitionName=gpu Nodes=$host MaxTime=UNLIMITED
 CONF
-# A device file is all that Slurm asks of a GPU to schedule it.
+# More CPUs than there are: most jobs of the tests sleep. A device file is all that Slurm asks of a GPU to schedule it.
 echo "NodeName=$host Name=gpu File=/dev/zero" >"$dir/gres.conf"
 # The jobstep plugin drops SLURM_CONF before it calls srun, so the configuration must stand at the default place.
 mkdir -p /etc/slurm

@@ -1,20 +1,33 @@
-"""The Slurm profile, adapted as profiles/README.md says, runs on a real Slurm."""
+"""The Slurm profile, adapted as profiles/README.md says, runs on a real Slurm, whatever goes wrong there."""
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+from kill_campaign import KillCampaign  # noqa: E402
+
 CLUSTER = Path(__file__).with_name("cluster.sh")
 EMT = ROOT / "tests/workflow/emt.yaml"
 ONE_ROUND = Path(__file__).with_name("one_round.yaml")
-NAMES = {"slurm_partition: CHANGE_ME": "slurm_partition: cpu", "slurm_account: CHANGE_ME": "slurm_account: none"}
+SNAKEMAKE = Path(sys.executable).with_name("snakemake")
+CHANGES = {
+    "slurm_partition: CHANGE_ME": "slurm_partition: cpu",
+    "slurm_account: CHANGE_ME": "slurm_account: none",
+    # What follows is to make the tests short.
+    "status-checks: 10": "status-checks: 2",
+    "latency-wait: 30": "latency-wait: 5",
+}
+ALIVE = ("PENDING", "RUNNING")
 
 
 @pytest.fixture(scope="module")
@@ -26,37 +39,167 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run([CLUSTER, "stop", directory], check=True)
 
 
-@pytest.fixture
-def profile(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def profile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The committed profile with names of this cluster, and times that suit a test."""
     text = (ROOT / "profiles/slurm/config.yaml").read_text()
-    for placeholder, name in NAMES.items():
-        text = text.replace(placeholder, name)
-    assert "CHANGE_ME" not in text.split("set-resources")[0]
+    for written, changed in CHANGES.items():
+        assert written in text, written
+        text = text.replace(written, changed)
+    assert "CHANGE_ME" not in text
     text = text.replace("slurm_partition: cpu\n    gpu: 1", "slurm_partition: gpu\n    gpu: 1")
-    text = text.replace("slurm-init-seconds-before-status-checks: 10", "slurm-init-seconds-before-status-checks: 2")
-    (tmp_path / "profile").mkdir()
-    (tmp_path / "profile/config.yaml").write_text(text)
-    return tmp_path / "profile"
+    directory = tmp_path_factory.mktemp("profile")
+    (directory / "config.yaml").write_text(text)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def failures(cluster: Path, profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder in which every job of failures.smk has failed once and was cured; the campaign below runs meanwhile."""
+    directory = tmp_path_factory.mktemp("failures")
+    command = [
+        SNAKEMAKE, "--snakefile", Path(__file__).with_name("failures.smk"), "--profile", profile,
+        "--directory", directory,
+    ]  # fmt: skip
+    with open(directory / "snakemake.log", "wb") as log:
+        run = subprocess.Popen(command, stdout=log, stderr=log)
+    wait_for(lambda: (directory / "cancelled.attempts").exists())
+    (job,) = jobs(directory, comment="rule_cancelled")
+    subprocess.run(["scancel", job["JobId"]], check=True)
+    assert run.wait(timeout=400) == 0, (directory / "snakemake.log").read_text()
+    return directory
+
+
+@pytest.fixture(scope="module")
+def stopped(cluster: Path, profile: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillCampaign]:
+    """A running campaign whose one job has more to do than its first wall time of a minute allows."""
+    directory = tmp_path_factory.mktemp("stopped")
+    campaign = KillCampaign(directory, structures=70, reference={"engine": "emt"}, seconds=1.0)
+    run = campaign.start(profile, "--set-resources", "label_shard:runtime=attempt")
+    yield campaign
+    assert run.wait(timeout=400) == 0, (directory / "snakemake.log").read_text()
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
+
+
+def jobs(directory: Path, comment: str = "") -> list[dict[str, str]]:
+    """Return all jobs that were ever submitted for a campaign, as Slurm remembers them."""
+    text = subprocess.run(["scontrol", "show", "job", "--oneliner"], capture_output=True, text=True, check=True).stdout
+    found = [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in text.splitlines()]
+    return [job for job in found if job.get("WorkDir") == str(directory) and job.get("Comment", "").startswith(comment)]
+
+
+def attempts(directory: Path, rule: str) -> list[int]:
+    return [int(word) for word in (directory / f"{rule}.attempts").read_text().split()]
+
+
+def restart(cluster: Path, daemon: str) -> None:
+    """Start a daemon again after it was killed."""
+    (cluster / f"{daemon}.pid").unlink(missing_ok=True)
+    subprocess.run([daemon], check=True, env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"})
+
+
+def kill(cluster: Path, daemon: str) -> None:
+    os.kill(int((cluster / f"{daemon}.pid").read_text()), signal.SIGKILL)
 
 
 def test_labels_are_made_by_slurm_jobs(cluster: Path, profile: Path, tmp_path: Path) -> None:
     command = [
-        Path(sys.executable).with_name("snakemake"),
-        "--snakefile", ROOT / "Snakefile", "--profile", profile, "--configfile", EMT, ONE_ROUND,
+        SNAKEMAKE, "--snakefile", ROOT / "Snakefile", "--profile", profile, "--configfile", EMT, ONE_ROUND,
         "--directory", tmp_path, "--", "results/Al/dataset/manifest.parquet",
     ]  # fmt: skip
     run = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
-    accounting = subprocess.run(
-        ["scontrol", "show", "job", "--oneliner"], capture_output=True, text=True, check=True
-    ).stdout
-    assert run.returncode == 0, run.stdout + run.stderr + accounting
-    jobs = [line for line in accounting.splitlines() if "JobName=entromax" in line]
-    assert jobs and all("JobState=COMPLETED" in job for job in jobs)
-    assert ["Partition=gpu" in job for job in jobs] == ["TresPerJob=gres:gpu:1" in job for job in jobs]
-    assert sum("Partition=gpu" in job for job in jobs) == 1, "one GPU job per batch"
+    submitted = jobs(tmp_path)
+    assert run.returncode == 0, f"{run.stdout}{run.stderr}{submitted}"
+    assert submitted and {job["JobState"] for job in submitted} == {"COMPLETED"}
+    assert all(job["JobName"].startswith("entromax-") for job in submitted)
+    on_gpu = [job for job in submitted if job["Partition"] == "gpu"]
+    assert len(on_gpu) == 1, "one GPU job per batch"
+    assert on_gpu == [job for job in submitted if job.get("TresPerJob") == "gres:gpu:1"]
     manifest = pd.read_parquet(tmp_path / "results/Al/dataset/manifest.parquet")
     assert (manifest.state == "converged").all()
+
+
+@pytest.mark.slow
+def test_a_job_out_of_time_or_memory_gets_more_of_it(stopped: KillCampaign, failures: Path) -> None:
+    assert attempts(failures, "out_of_time") == [1, 2]
+    assert {job["JobState"] for job in jobs(failures, "rule_out_of_time")} == {"TIMEOUT", "COMPLETED"}
+    assert attempts(failures, "out_of_memory") == [500, 2000]
+
+
+def test_a_job_that_somebody_cancels_is_submitted_again(failures: Path) -> None:
+    assert attempts(failures, "cancelled") == [1, 2]
+    assert {job["JobState"] for job in jobs(failures, "rule_cancelled")} == {"CANCELLED", "COMPLETED"}
+
+
+def test_a_job_that_fails_is_submitted_again(failures: Path) -> None:
+    assert attempts(failures, "fails") == [1, 2]
+
+
+def test_a_job_gets_the_gpu_and_the_mpi_tasks_it_asks_for(failures: Path) -> None:
+    assert (failures / "gpu.done").read_text().strip() == "0"
+    assert sorted((failures / "mpi.done").read_text().splitlines()) == ["0 of 2", "1 of 2"]
+
+
+def test_a_label_job_stops_before_its_wall_time_and_goes_on_in_the_next_attempt(stopped: KillCampaign) -> None:
+    wait_for(lambda: (stopped.folder / "results/Al/labels/shard_1.parquet").exists(), 240)
+    assert set(stopped.labels()) == set(stopped.sids)
+    assert not stopped.repeated() and len(stopped.starts()) <= len(stopped.sids) + 1
+    wait_for(lambda: [job["JobState"] for job in jobs(stopped.folder)] == ["FAILED", "COMPLETED"])
+    assert "stopped before the wall time" in (stopped.folder / "logs/label_shard/Al/1.log").read_text()
+
+
+def test_a_restarted_snakemake_leaves_no_job_running_twice(cluster: Path, profile: Path, tmp_path: Path) -> None:
+    campaign = KillCampaign(tmp_path, structures=40, shards=2, reference={"engine": "emt"}, seconds=0.5)
+    first = campaign.start(profile)
+    wait_for(lambda: len(campaign.labels()) >= 4)
+    first.kill()
+    first.wait()
+    orphans = {job["JobId"] for job in jobs(tmp_path) if job["JobState"] in ALIVE}
+    assert orphans, "nothing was left running: the test shows nothing"
+    before = campaign.labels()
+    assert campaign.start(profile).wait(timeout=200) == 0, (tmp_path / "snakemake.log").read_text()
+    assert {job["JobState"] for job in jobs(tmp_path) if job["JobId"] in orphans} <= {"CANCELLED", "COMPLETED"}
+    assert len(jobs(tmp_path)) == 4, "each shard is submitted once by each Snakemake"
+    after = campaign.labels()
+    assert set(after) == set(campaign.sids) and before.items() <= after.items()
+    assert not campaign.repeated()
+    assert len(campaign.starts()) <= len(campaign.sids) + 2, "only what was at work at the kill is repeated"
+
+
+def test_a_node_that_goes_down_and_comes_back_costs_its_jobs_one_attempt(
+    cluster: Path, profile: Path, tmp_path: Path
+) -> None:
+    campaign = KillCampaign(tmp_path, structures=20, reference={"engine": "emt"}, seconds=0.5)
+    run = campaign.start(profile)
+    wait_for(lambda: len(campaign.labels()) >= 2)
+    node = os.uname().nodename.split(".")[0]
+    subprocess.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=test"], check=True)
+    wait_for(lambda: [job["JobState"] for job in jobs(tmp_path)] == ["NODE_FAIL", "PENDING"])
+    subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=True)
+    assert run.wait(timeout=200) == 0, (tmp_path / "snakemake.log").read_text()
+    assert set(campaign.labels()) == set(campaign.sids) and not campaign.repeated()
+
+
+def test_jobs_outlive_the_controller_and_the_node_daemon(cluster: Path, profile: Path, tmp_path: Path) -> None:
+    """Twenty seconds without slurmctld are many failed status queries, with a job running and one to be submitted."""
+    campaign = KillCampaign(tmp_path, structures=40, shards=2, reference={"engine": "emt"}, seconds=1.0)
+    run = campaign.start(profile, "--jobs", "1")
+    wait_for(lambda: len(campaign.labels()) >= 2)
+    kill(cluster, "slurmctld")
+    kill(cluster, "slurmd")
+    time.sleep(20)
+    restart(cluster, "slurmctld")
+    restart(cluster, "slurmd")
+    assert run.wait(timeout=200) == 0, (tmp_path / "snakemake.log").read_text()
+    assert [job["JobState"] for job in jobs(tmp_path)] == ["COMPLETED", "COMPLETED"]
+    assert set(campaign.labels()) == set(campaign.sids) and len(campaign.starts()) == len(campaign.sids)
+    assert "does not answer" in (tmp_path / "snakemake.log").read_text()
 
 
 def test_slurm_is_here() -> None:
