@@ -180,8 +180,11 @@ def test_a_pseudopotential_of_ones_own_is_used_and_a_broken_one_is_refused(tmp_p
     own.write_text(own.read_text().replace("PP_LOCAL", "PP_LOKAL"))
     with pytest.raises((EngineUnavailableError, RuntimeError), match=r"pw\.x"):
         label(distorted(), tmp_path, pseudopotential=str(own))
+    own.write_text(write_upf(read_gth("Sb", gth_file().read_text())))
+    with pytest.raises(EngineUnavailableError, match="is for Sb, not for Al"):
+        label(distorted(), tmp_path, pseudopotential=str(own))
     own.write_text("no UPF")
-    with pytest.raises(EngineUnavailableError, match="it has no z_valence"):
+    with pytest.raises(EngineUnavailableError, match="no element or z_valence in it"):
         label(distorted(), tmp_path, pseudopotential=str(own))
     with pytest.raises(EngineUnavailableError, match="of one element only"):
         label(Atoms("AlC", positions=[[0, 0, 0], [0, 0, 2]], cell=[4, 4, 4], pbc=True), tmp_path)

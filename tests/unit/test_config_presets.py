@@ -1,5 +1,6 @@
 """Presets: what a level stands for, what wins over it, and where there is none."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def reference(element, **settings):
 @pytest.mark.parametrize("element", ELEMENTS)
 def test_every_element_has_all_levels_of_gpaw_each_dearer_than_the_one_before(element):
     found = [preset("gpaw", element, level) for level in LEVELS]
-    for cheap, dear in zip(found, found[1:], strict=False):
+    for cheap, dear in pairwise(found):
         assert cheap["ecut"] <= dear["ecut"] and cheap["kspacing"] > dear["kspacing"]
     standard = reference(element)
     assert (standard.engine, standard.level) == ("gpaw", "standard") and standard.ecut == found[2]["ecut"]

@@ -54,8 +54,10 @@ def test_hash_changes_with_every_physical_setting_and_with_no_numerical_one():
         ),
         (
             VaspSettings(ecut=500.0, kspacing=0.5),
-            [{"ecut": 501.0}, {"kspacing": 0.4}, {"smearing": "gaussian"}, {"width": 0.2}, {"ediff": 1e-5}]
-            + [{"paw": "Al_GW"}, {"paw_version": "64"}, {"spin": True}],
+            [
+                *({"ecut": 501.0}, {"kspacing": 0.4}, {"smearing": "gaussian"}, {"width": 0.2}, {"ediff": 1e-5}),
+                *({"paw": "Al_GW"}, {"paw_version": "64"}, {"spin": True}),
+            ],
             [{"maxiter": 99}, {"command": "srun vasp_std"}, {"kpar": 2}, {"ncore": 2}, {"level": 4}],
         ),
     ],

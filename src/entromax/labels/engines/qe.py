@@ -146,8 +146,13 @@ def _pseudopotential(atoms: Atoms, settings: QeSettings, folder: Path) -> _Pseud
     except (FileNotFoundError, ValueError) as error:
         raise EngineUnavailableError(f"reference.pseudopotential: {error}") from error
     charge = re.search(r"z_valence\s*=\s*\"\s*([^\"]+)\"|(\S+)\s+Z valence", text)
-    if charge is None:
-        raise EngineUnavailableError(f"reference.pseudopotential: {path} is no UPF file: it has no z_valence")
+    element = re.search(r"element\s*=\s*\"\s*(\w+)|(\w+)\s+Element", text)
+    if charge is None or element is None:
+        raise EngineUnavailableError(f"reference.pseudopotential: {path} is no UPF file: no element or z_valence in it")
+    if (element[1] or element[2]) != symbol:
+        raise EngineUnavailableError(
+            f"reference.pseudopotential: {path} is for {element[1] or element[2]}, not for {symbol}"
+        )
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return _Pseudopotential(path, float(charge[1] or charge[2]), digest)
 
