@@ -49,8 +49,13 @@ def random_structures(
     Raises:
         ValueError: the bounds leave no cell that could be found.
     """
+
+    def excluded(size: int) -> bool:
+        # Two atoms are related by inversion in any cell: two labels for one environment. Crystals supply such cells.
+        return seeds is not None and size == 2 < cells.atoms[1]
+
     makers: dict[str, Callable[[int, float], Atoms | None]] = {
-        "random": lambda size, v: random_cell(size, v, cells, rng),
+        "random": lambda size, v: None if excluded(size) else random_cell(size, v, cells, rng),
         "symmetric": lambda size, v: random_symmetric(size, v, cells, rng),
         "crystal": lambda size, v: random_crystal(size, v, rng),
     }
