@@ -16,10 +16,12 @@ from entromax.features.moments import PairMoments
 from entromax.features.triple import TripleCorrelation
 
 SEEDS, CHECK, MERGE = "seeds and core relaxation", "check of stored structures", "greedy merge"
-_WHOLE = (SEEDS, CHECK, MERGE)  # what happens inside is theirs
+HARVEST = "harvests"
+_WHOLE = (SEEDS, CHECK, MERGE, HARVEST)  # what happens inside is theirs
 _STAGES: list[tuple[Any, str, str]] = [
     (rounds, "relaxed_seeds", SEEDS),
-    (rounds, "is_allowed", CHECK),
+    (rounds, "allowed", CHECK),
+    (optimiser, "_harvest", HARVEST),
     (rounds, "merge_round", MERGE),
     (NeighbourList, "__call__", "neighbour search"),
     (Bispectrum, "__call__", "features, forward"),

@@ -11,10 +11,12 @@ from ase.neighborlist import neighbor_list
 
 from entromax.config.models import CellSettings, FeatureSettings, LibrarySettings, OptimiserSettings
 from entromax.entropy.functional import EntropyFunctional
+from entromax.entropy.moves import Direction, largest, levelled
 from entromax.entropy.objective import Objective
 from entromax.entropy.ordering import order_library
 from entromax.entropy.rounds import maximise_batch, merge_round, reference_sample, structure_blocks
 from entromax.entropy.seeding import matching_random_set, relaxed_seeds
+from entromax.entropy.selection import accept
 from entromax.entropy.strata import DatasetState
 from entromax.features import Batch, build
 from entromax.structures import content_hash, read_structures
@@ -224,6 +226,38 @@ def test_seeds_that_overlap_are_refused(campaign):
             SETTINGS,
             torch.device("cpu"),
         )
+
+
+def test_harvests_come_from_half_of_the_steps_on_and_the_last_step_is_one():
+    assert OptimiserSettings(steps=80, harvests=3).harvest_steps == [40, 60, 80]
+    assert OptimiserSettings(steps=7, harvests=1).harvest_steps == [7]
+
+
+def test_each_harvested_structure_raises_h_of_the_dataset_with_those_before(campaign):
+    features = build(SETTINGS.features)
+    state = DatasetState.load(campaign / "state_0.npz")
+    candidates = read_structures(campaign / "round_1_batch_1.extxyz")
+    blocks, strata = structure_blocks(candidates, state, features)
+    order, gains, end = accept(blocks, strata, state)
+    assert len(order) > len(state.parts) and min(gains) > 0
+    assert state.h() + sum(gains) == pytest.approx(end.h(), abs=1e-9)
+    parents = [atoms.info["index"] for atoms in candidates]
+    assert len(set(parents)) < len(parents) <= SETTINGS.optimiser.harvests * SETTINGS.structures_per_batch
+    trace = pd.read_csv(campaign / "round_1_batch_1.csv")
+    assert trace["harvested"].iloc[-1] == len(candidates)
+
+
+def test_levelling_keeps_directions_and_the_largest_length_becomes_one():
+    rng = np.random.default_rng(3)
+    system = torch.tensor([0, 0, 0, 1, 1])
+    given = Direction(torch.tensor(rng.normal(size=(5, 3))), torch.tensor(0.1 * rng.normal(size=(2, 3, 3))))
+    given.positions[3:] *= 7
+    result = levelled(given, system)
+    assert largest(result, system).numpy() == pytest.approx(np.ones(2))
+    before, after = (torch.linalg.vector_norm(d.positions, dim=1) for d in (given, result))
+    top = largest(given, system)[system]
+    assert after.numpy() == pytest.approx((before / top).sqrt().numpy())
+    assert (result.positions / after[:, None]).numpy() == pytest.approx((given.positions / before[:, None]).numpy())
 
 
 def test_rows_of_structures_work_as_well(tmp_path):

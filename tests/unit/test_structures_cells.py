@@ -5,7 +5,7 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 
 from entromax.config.models import CellSettings, SeedSettings
-from entromax.structures.constraints import core_energy, heights, is_allowed, shape_energy, volume_energy
+from entromax.structures.constraints import allowed, core_energy, heights, shape_energy, volume_energy
 from entromax.structures.crystals import crystal
 from entromax.structures.random_cells import random_cell, random_structures, random_symmetric
 
@@ -96,7 +96,7 @@ def test_impossible_bounds_are_an_error_that_names_the_keys():
 
 
 @pytest.mark.parametrize(
-    ("atoms", "allowed"),
+    ("atoms", "expected"),
     [
         (crystal("fcc", "X", 0.71), True),
         (crystal("fcc", "X", 0.45), False),  # too dense
@@ -108,5 +108,5 @@ def test_impossible_bounds_are_an_error_that_names_the_keys():
         (Atoms("X9", cell=np.eye(3) * 2.2, scaled_positions=np.random.default_rng(0).random((9, 3)), pbc=True), False),
     ],
 )
-def test_hard_bounds(atoms, allowed):
-    assert is_allowed(atoms, CellSettings(atoms=[1, 8])) is allowed
+def test_hard_bounds(atoms, expected):
+    assert allowed([atoms, atoms], CellSettings(atoms=[1, 8])) == [expected] * 2

@@ -51,6 +51,20 @@ def largest(a: Direction, system: Tensor) -> Tensor:
     return cell.scatter_reduce(0, system, torch.linalg.vector_norm(a.positions, dim=1), "amax")
 
 
+def levelled(a: Direction, system: Tensor) -> Direction:
+    """Return the direction with every length l of a displacement or strain replaced by sqrt(l / largest) in its structure.
+
+    The largest becomes 1 and the others come nearer to it: not one atom moves at a time.
+    """
+    top = largest(a, system).clamp(min=1e-12)
+    atoms = torch.linalg.vector_norm(a.positions, dim=1)
+    strain = torch.linalg.vector_norm(a.strain, dim=2).amax(dim=1)
+    return Direction(
+        a.positions / (atoms * top[system]).clamp(min=1e-24).sqrt()[:, None],
+        a.strain / (strain * top).clamp(min=1e-24).sqrt()[:, None, None],
+    )
+
+
 def displace(batch: Batch, step: Direction) -> Batch:
     """Return the batch after a step: strained first, then displaced."""
     identity = torch.eye(3, dtype=batch.cells.dtype, device=batch.cells.device)

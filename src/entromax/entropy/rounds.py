@@ -7,6 +7,7 @@ is run again gives the same files.
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,12 @@ from ase import Atoms
 from entromax.config.models import CellSettings, FeatureSettings, LibrarySettings
 from entromax.entropy.optimiser import maximise
 from entromax.entropy.seeding import relaxed_seeds
-from entromax.entropy.selection import greedy
+from entromax.entropy.selection import accept
 from entromax.entropy.state import EntropyState
 from entromax.entropy.strata import DatasetState, log_edges
 from entromax.features import Features, build, evaluate
 from entromax.runtime import atomic_path, config_hash, write_json
-from entromax.structures.constraints import is_allowed
+from entromax.structures.constraints import allowed
 from entromax.structures.identity import with_sid
 from entromax.structures.io import read_structures, write_structures
 from entromax.structures.rescale import reduced_volume
@@ -108,7 +109,8 @@ def maximise_batch(
         seed: seed of the campaign.
         round: number of the round, from 1.
         batch: number of the batch in the round.
-        structures: written, the candidates; info: ``sid``, ``round``, ``batch``, ``index``, ``seed_kind``, ``v_star``.
+        structures: written, the candidates; info: ``sid``, ``round``, ``batch``, ``index`` (of the seed),
+            ``seed_kind``, ``v_star``.
         trace: written, table of steps (csv).
 
     Raises:
@@ -124,13 +126,12 @@ def maximise_batch(
         seeds += relaxed_seeds(count, cells, rng, settings.optimiser.relax_steps, settings.seeds)
     logger.info("round %d batch %d: %d seeds, %d atoms", round, batch, len(seeds), sum(map(len, seeds)))
     result = maximise(seeds, start, features, settings, device)
-    finished = []
-    for index, (atoms, grown_from) in enumerate(zip(result.structures, seeds, strict=True)):
-        stored = with_sid(atoms)
-        stored.info |= {"round": round, "batch": batch, "index": index, "seed_kind": grown_from.info["seed_kind"]}
-        stored.info["v_star"] = round_volume(stored)
-        if is_allowed(stored, settings.cells):  # again, on what is stored: rounding may have touched a bound
-            finished.append(stored)
+    finished = [with_sid(atoms) for atoms in result.structures]
+    for atoms, parent in zip(finished, result.parents, strict=True):
+        atoms.info |= {"round": round, "batch": batch, "index": parent, "seed_kind": seeds[parent].info["seed_kind"]}
+        atoms.info["v_star"] = round_volume(atoms)
+    # Again, on what is stored: rounding may have touched a bound.
+    finished = list(compress(finished, allowed(finished, settings.cells)))
     write_structures(structures, finished)
     with atomic_path(trace) as temporary:
         result.trace.to_csv(temporary, index=False)
@@ -167,17 +168,14 @@ def merge_round(
     read = [atoms for path in candidates for atoms in read_structures(path)]
     unique = list({atoms.info["sid"]: atoms for atoms in reversed(read)}.values())[::-1]
     blocks, strata = structure_blocks(unique, start, build(settings.features))
-    accepted, parts, counts = [], [], []
-    for index, part in enumerate(start.parts):
-        own = np.flatnonzero(strata == index)
-        selection = greedy([blocks[k] for k in own], part, only_positive=True)
-        for k, gain in zip(selection.order, selection.gains, strict=True):
-            atoms = unique[own[k]]
-            atoms.info["gain_nats"] = float(gain) / len(start.parts)
-            accepted.append(atoms)
-        parts.append(selection.state)
-        counts.append({"candidates": len(own), "accepted": len(selection.order), "H_after": selection.state.h()})
-    end = DatasetState(start.edges, tuple(parts))
+    order, gains, end = accept(blocks, strata, start)
+    accepted = [unique[k] for k in order]
+    for atoms, gain in zip(accepted, gains, strict=True):
+        atoms.info["gain_nats"] = gain
+    counts = [
+        {"candidates": int((strata == k).sum()), "accepted": new.structures - old.structures, "H_after": new.h()}
+        for k, (old, new) in enumerate(zip(start.parts, end.parts, strict=True))
+    ]
     if not accepted:
         logger.warning("no candidate of this round raises H: the library has stopped growing; fewer rounds would do")
     write_structures(structures, accepted)

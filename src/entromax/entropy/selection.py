@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from entromax.entropy.state import EntropyState, joint_log_det_gain
+from entromax.entropy.strata import DatasetState
 
 _CHUNK = 32
 
@@ -58,6 +59,31 @@ def greedy(blocks: Sequence[np.ndarray], state: EntropyState, only_positive: boo
         fresh[:] = False
         state = state.add([blocks[best]])
     return Selection(np.array(order, dtype=int), np.array(gains), state)
+
+
+def accept(
+    blocks: Sequence[np.ndarray], strata: np.ndarray, state: DatasetState
+) -> tuple[list[int], list[float], DatasetState]:
+    """Add the structures that raise H of a stratified dataset, best first in each stratum.
+
+    Args:
+        blocks: normalised rows [r, D] of each structure.
+        strata: [S] stratum of each.
+        state: what they are added to.
+
+    Returns:
+        Indices of the accepted ones, the gain in H of each when it was chosen [nats], and the state with them.
+    """
+    order: list[int] = []
+    gains: list[float] = []
+    parts = []
+    for index, part in enumerate(state.parts):
+        own = np.flatnonzero(strata == index)
+        selection = greedy([blocks[int(k)] for k in own], part, only_positive=True)
+        order += own[selection.order].tolist()
+        gains += (selection.gains / len(state.parts)).tolist()
+        parts.append(selection.state)
+    return order, gains, DatasetState(state.edges, tuple(parts))
 
 
 def _best(

@@ -4,12 +4,13 @@ Everything is batched: S structures with N atoms and P pair vectors in all. Soft
 bounds, so a structure feels them before it breaks one.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+import vesin
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 from torch import Tensor
 
 from entromax.config.models import CellSettings
@@ -117,16 +118,22 @@ def hard_violations(
     )
 
 
-def is_allowed(atoms: Atoms, settings: CellSettings) -> bool:
-    """Tell whether one stored structure keeps all hard bounds, including the number of atoms."""
-    if not settings.atoms[0] <= len(atoms) <= settings.atoms[1]:
-        return False
+def allowed(structures: Sequence[Atoms], settings: CellSettings) -> list[bool]:
+    """Tell which stored structures keep all hard bounds, including the number of atoms."""
+    if not structures:
+        return []
     limit = HARD_CORE * settings.core_radius
-    distances = neighbor_list("d", atoms, limit * 1.01)
+    finder = vesin.NeighborList(cutoff=1.01 * limit, full_list=False, n_threads=1)
+    closest = []
+    for atoms in structures:
+        (distances,) = finder.compute(points=atoms.positions, box=atoms.cell.array, periodic=True, quantities="d")
+        closest.append(distances.min(initial=np.inf))
+    sizes = torch.tensor([len(atoms) for atoms in structures])
     violations = hard_violations(
-        torch.tensor([distances.min() if len(distances) else np.inf]),
-        torch.tensor(atoms.cell.array[None]),
-        torch.tensor([len(atoms)]),
+        torch.tensor(closest, dtype=torch.float64),
+        torch.tensor(np.stack([atoms.cell.array for atoms in structures])),
+        sizes,
         settings,
     )
-    return not bool(violations.any)
+    wrong_size = (sizes < settings.atoms[0]) | (sizes > settings.atoms[1])
+    return (~(violations.any | wrong_size)).tolist()

@@ -26,6 +26,12 @@ class EntropySettings(Settings):
     strata: int = Field(
         4, ge=1, le=16, description="ranges of v*, equally wide in ln v*, that each get an entropy of their own [1]"
     )
+    apart: float = Field(
+        20.0,
+        ge=0,
+        le=1000,
+        description="weight of the force that keeps atoms of one structure from becoming equivalent; 0: H alone [1]",
+    )
 
 
 class CellSettings(Settings):
@@ -79,12 +85,25 @@ class SeedSettings(Settings):
 class OptimiserSettings(Settings):
     """Joint optimisation of one batch."""
 
-    steps: int = Field(60, ge=1, le=10_000, description="optimiser steps per batch")
+    steps: int = Field(80, ge=1, le=10_000, description="optimiser steps per batch")
+    harvests: int = Field(
+        3,
+        ge=1,
+        le=100,
+        description="how often structures are taken on the way, evenly from half of the steps to the last [1]",
+    )
     relax_steps: int = Field(60, ge=1, le=10_000, description="steps of the pre-relaxation on the soft core alone")
     max_pairs: int = Field(500_000, ge=10_000, description="neighbour pairs in memory at once; lower for a small GPU")
     push: float = Field(0.1, gt=0, le=1, description="entropic force at the start, the soft core giving up to 1 [1]")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda when there is one")
-    precision: Literal["float64", "float32"] = Field("float64", description="floating point type of the features")
+    precision: Literal["float64", "float32"] = Field(
+        "float32", description="floating point type of the features while optimising; the merge is always in float64"
+    )
+
+    @property
+    def harvest_steps(self) -> list[int]:
+        """Numbers of the steps after which structures are taken."""
+        return [self.steps - k * self.steps // (2 * max(self.harvests - 1, 1)) for k in range(self.harvests)][::-1]
 
 
 class LibrarySettings(Settings):
