@@ -138,3 +138,11 @@ def test_difficult_inputs_end_in_a_label_or_in_a_reason(tmp_path):
     (found,) = label_structures(given[3:], limits=limits["none"], store=tmp_path / "other", **options)
     assert found.state in ("crashed", "rejected") and found.reason
     assert found.state == "rejected" or [a.name for a in found.attempts] == ["default", "damped"]
+
+
+def test_a_spin_polarised_calculation_finds_the_moment_of_atoms_far_apart(tmp_path):
+    far, settings = Atoms("Al", cell=[5.5, 5.5, 5.5], pbc=True), GpawSettings(ecut=150.0, kspacing=2.0, width=0.02)
+    spin = settings.model_copy(update={"spin": True})
+    paired, polarised = (load_engine(s).label(far, s, 0, tmp_path / "text") for s in (settings, spin))
+    assert polarised.info["magnetic_moment"] == pytest.approx(1.0, abs=0.05)
+    assert polarised.energy < paired.energy - 0.05

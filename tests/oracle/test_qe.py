@@ -172,6 +172,13 @@ def test_free_atom_is_polarised_after_hund_and_gives_the_cohesive_energy(tmp_pat
     assert free.energy - crystal.energy == pytest.approx(3.53, abs=0.15)  # MatPES, PBE
 
 
+def test_a_spin_polarised_calculation_finds_the_moment_of_atoms_far_apart(tmp_path):
+    far = Atoms("Al", cell=[5.5, 5.5, 5.5], pbc=True)
+    found = label(far, tmp_path, spin=True, width=0.02, ecut=160.0)
+    assert found.info["magnetic_moment"] == pytest.approx(1.0, abs=0.05)
+    assert found.energy < label(far, tmp_path, width=0.02, ecut=160.0).energy - 0.05
+
+
 def test_a_pseudopotential_of_ones_own_is_used_and_a_broken_one_is_refused(tmp_path):
     own = tmp_path / "Al.my.UPF"
     own.write_text(write_upf(read_gth("Al", gth_file().read_text())))

@@ -19,6 +19,8 @@ ISOLATED = "isolated_atom"
 """``config_type`` of the free atom."""
 ATOM_WIDTH = 0.05
 """Largest Fermi-Dirac width of the free atom [eV]: wider ones smear its levels and leave part of Hund's moment."""
+START_MOMENT = 1.0
+"""Moment of every atom at the start of a spin-polarised calculation [Bohr magnetons]; from 0 it would never leave 0."""
 PATIENCE = 3
 """Factor on maxiter for every rung after the first."""
 WIDEN = 3.0

@@ -12,6 +12,7 @@ from entromax.config.models import GpawSettings
 from entromax.labels.engines.base import (
     ATOM_WIDTH,
     PATIENCE,
+    START_MOMENT,
     WIDEN,
     Engine,
     EngineUnavailableError,
@@ -55,6 +56,8 @@ class GpawEngine(Engine[GpawSettings]):
         first = width * {"annealed": ANNEAL, "wide": WIDEN}.get(name, 1.0)
         calculator = self._calculator(atoms, settings, width=first, careful=rung > 0, text=text)
         copy = atoms.copy()
+        if settings.spin and not is_isolated(atoms):
+            copy.set_initial_magnetic_moments([START_MOMENT] * len(atoms))
         copy.calc = calculator
         try:
             if name == "annealed":

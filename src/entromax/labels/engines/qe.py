@@ -35,6 +35,8 @@ MIXING, DAMPED = 0.5, 0.1
 """Part of the new density that is mixed in, on the first rung and on the others."""
 EMPTY = 0.5
 """Empty bands, relative to the occupied ones, where more than pw.x's own choice (0.2) are asked for."""
+POLARISED = 0.5
+"""Polarisation of the valence that a spin-polarised calculation starts from."""
 OUTPUT = "espresso.pwo"
 
 
@@ -63,7 +65,9 @@ class QeEngine(Engine[QeSettings]):
 
     def label(self, atoms: Atoms, settings: QeSettings, rung: int, text: Path) -> Label:
         """Label one structure; see ``Engine.label``."""
-        atoms = compact(atoms)
+        atoms = compact(atoms).copy()
+        if settings.spin:  # ASE writes the moments of the atoms as starting_magnetization
+            atoms.set_initial_magnetic_moments([POLARISED] * len(atoms))
         with tempfile.TemporaryDirectory(dir=text.parent, prefix=f"{text.stem}-") as name:
             folder = Path(name)
             pseudopotential = _pseudopotential(atoms, settings, folder)
@@ -126,7 +130,7 @@ class QeEngine(Engine[QeSettings]):
         if is_isolated(atoms):
             parameters |= {"nspin": 2, "tot_magnetization": hund_moment(atoms.get_chemical_symbols()[0])}
         elif settings.spin:
-            parameters |= {"nspin": 2, "starting_magnetization(1)": 0.5}
+            parameters["nspin"] = 2
         return parameters
 
 

@@ -15,6 +15,7 @@ from entromax.config.models import VaspSettings
 from entromax.labels.engines.base import (
     ATOM_WIDTH,
     PATIENCE,
+    START_MOMENT,
     WIDEN,
     Engine,
     EngineUnavailableError,
@@ -144,7 +145,7 @@ def incar(atoms: Atoms, settings: VaspSettings, rung: str = "default") -> dict[s
     if isolated:
         parameters |= {"ispin": 2, "magmom": [hund_moment(symbol)], "nupdown": hund_moment(symbol)}
     elif settings.spin:
-        parameters |= {"ispin": 2, "magmom": [1.0] * len(atoms)}
+        parameters |= {"ispin": 2, "magmom": [START_MOMENT] * len(atoms)}
     parallel = {"kpar": settings.kpar, "ncore": settings.ncore}
     return parameters | {tag: value for tag, value in parallel.items() if value > 1}
 
