@@ -2,8 +2,8 @@
 
 import gzip
 import json
-import logging
 import pickletools
+from importlib.util import find_spec
 
 import ase.io
 import dpdata
@@ -14,25 +14,12 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import voigt_6_to_full_3x3_stress
+from emt_cells import free_atom, labelled
 
 from entromax.config.models import DatasetSettings
 from entromax.dataset import FORMATS, export_dataset
-from entromax.structures import with_sid, write_structures
-
-
-def labelled(atoms, config_type="library"):
-    atoms = with_sid(atoms)
-    calculated = atoms.copy()
-    calculated.calc = EMT()
-    atoms.info |= {
-        "REF_energy": calculated.get_potential_energy(),
-        "REF_stress": calculated.get_stress(),
-        "config_type": config_type,
-        "element": "Al",
-        "settings": "0123",
-    }
-    atoms.arrays["REF_forces"] = calculated.get_forces()
-    return atoms
+from entromax.potentials.ace_model import import_pyace
+from entromax.structures import write_structures
 
 
 def cells(count, seed):
@@ -52,8 +39,7 @@ def cells(count, seed):
 def dataset(tmp_path_factory):
     """Folder of a dataset, and its structures by part; the free atom comes first in ``train``."""
     folder = tmp_path_factory.mktemp("dataset")
-    atom = labelled(Atoms("Al", positions=[[5, 5.15, 5.3]], cell=[10, 10.3, 10.6], pbc=True), "isolated_atom")
-    parts = {"train": [atom, *cells(7, 0)], "validation": [], "test": [*cells(3, 1)]}
+    parts = {"train": [free_atom(), *cells(7, 0)], "validation": [], "test": [*cells(3, 1)]}
     for part, structures in parts.items():
         write_structures(folder / f"{part}.extxyz", structures)
     return folder, parts
@@ -96,11 +82,10 @@ def test_mace_reads_its_default_keys_and_the_free_atom(exported):
         assert all(configuration.property_weights[name] == 1 for name in ("energy", "forces", "stress"))
 
 
+@pytest.mark.skipif(find_spec("pyace") is None, reason="python-ace is optional, its licence non-commercial")
 @pytest.mark.parametrize("exported", ["pacemaker"], indirect=True)
 def test_pacemaker_reads_its_dataframes(exported):
-    level = logging.getLogger().level
-    preparedata = pytest.importorskip("pyace.preparedata")
-    logging.getLogger().setLevel(level)  # importing pyace sets the root logger to INFO
+    preparedata = import_pyace("pyace.preparedata")
     folder, parts = exported
     atom, *bulk_structures = parts["train"]
     dataset = preparedata.ACEDataset(
