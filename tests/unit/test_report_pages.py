@@ -19,6 +19,7 @@ from entromax.config.models import (
     CrystalSettings,
     ElementSettings,
     EmtSettings,
+    FeatureSettings,
     LabelSettings,
     LibrarySettings,
     RobustnessSettings,
@@ -115,8 +116,9 @@ def make_element(folder: Path) -> None:
         "forces": tests / "errors_forces.parquet",
     }
     splits = {name: data / f"{name}.extxyz" for name in ("train", "validation", "test")}
-    validate_errors(splits, potential, d_nn=2.86, **files)
+    validate_errors(splits, potential, d_nn=2.86, features=FeatureSettings(twojmax=2), **files)
     figures = {"energy_parity": "parity_energy", "force_parity": "parity_force", "binned": "errors_energy"}
+    figures["by_distance"] = "errors_distance"
     plot_errors(files | {key: tests / f"{name}.png" for key, name in figures.items()})
     files = {
         "curves": tests / "eos_curves.csv",
@@ -216,7 +218,7 @@ def test_every_figure_of_the_element_is_in_its_report(campaign: Path) -> None:
 
 def test_every_figure_has_its_data_beside_it_and_is_readable_in_size(campaign: Path) -> None:
     pictures = list(campaign.rglob("*.png"))
-    assert len(pictures) == 17
+    assert len(pictures) == 18
     for path in pictures:
         assert len(pd.read_csv(path.with_suffix(".csv"))) > 0, path
         with Image.open(path) as image:

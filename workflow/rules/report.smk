@@ -46,6 +46,12 @@ rule plot_library:
             category="library",
             labels={"figure": "coverage of feature space"},
         ),
+        reach=report(
+            "<results>/library/figures/reach.png",
+            caption="../report/reach.rst",
+            category="library",
+            labels={"figure": "perfect crystals in feature space"},
+        ),
         gallery=report(
             "<results>/library/figures/gallery.png",
             caption="../report/gallery.rst",
@@ -62,6 +68,7 @@ rule plot_library:
         "../../envs/entromax.yaml"
     params:
         library=lookup(dpath="library", within=config),
+        elements=lookup(dpath="elements", within=config),
         labelled=lookup(dpath="labels/structures", within=config),
     script:
         "../../scripts/plot_library.py"
@@ -112,6 +119,12 @@ rule report_element:
             "<results>/{{element}}/validation/{potential}/properties/{property}.json",
             potential=POTENTIALS,
             property=PROPERTIES,
+        ),
+        if_transfer(
+            expand(
+                "<results>/{{element}}/validation/{potential}/transfer.json",
+                potential=POTENTIALS,
+            )
         ),
     output:
         report="<results>/{element}/report.html",

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from entromax.config.models import LibrarySettings
+from entromax.config.models import ElementSettings, LibrarySettings
 from entromax.entropy.diversity import compare_diversity
+from entromax.entropy.reach import common_crystals, ground_states, measure_reach
 from entromax.entropy.rounds import structure_blocks
 from entromax.entropy.strata import DatasetState
 from entromax.features import build, evaluate
@@ -20,10 +21,12 @@ from entromax.report.figures_library import (
     plot_growth,
     plot_histogram,
     plot_prefix,
+    plot_reach,
 )
 from entromax.report.figures_validation import (
     plot_binned_errors,
     plot_energy_parity,
+    plot_errors_by_distance,
     plot_force_parity,
     plot_ground_state,
     plot_robustness,
@@ -32,11 +35,9 @@ from entromax.report.figures_validation import plot_eos as plot_eos_curves
 from entromax.report.results import read_ledgers
 from entromax.runtime import atomic_path
 from entromax.structures import crystal, read_structures
+from entromax.structures.crystals import TOUCHING
 
 Files = Mapping[str, str | Path]
-
-TOUCHING = {"fcc": 2**-0.5, "bcc": 4 / 27**0.5, "hcp": 2**-0.5, "sc": 1.0, "diamond": 8 / 27**0.5}
-"""Volume per atom at which nearest neighbours are d_nn apart, by crystal [d_nn^3]; all atoms of each are equivalent."""
 
 
 def plot_errors(files: Files) -> None:
@@ -44,11 +45,13 @@ def plot_errors(files: Files) -> None:
 
     Args:
         files: read ``structures``, ``bins`` (CSV) and ``forces`` (parquet) of ``validate_errors``; write
-            ``energy_parity``, ``force_parity`` and ``binned`` (PNG).
+            ``energy_parity``, ``force_parity``, ``binned`` and ``by_distance`` (PNG).
     """
     plot_energy_parity(pd.read_csv(files["structures"]), files["energy_parity"])
     plot_force_parity(pd.read_parquet(files["forces"]), files["force_parity"])
-    plot_binned_errors(pd.read_csv(files["bins"]), files["binned"])
+    bins = pd.read_csv(files["bins"])
+    plot_binned_errors(bins, files["binned"])
+    plot_errors_by_distance(bins, files["by_distance"])
 
 
 def plot_eos(files: Files, *, ground_state: str) -> None:
@@ -95,6 +98,7 @@ def plot_library(
     table: str | Path,
     traces: Sequence[str | Path],
     settings: LibrarySettings,
+    elements: Mapping[str, ElementSettings],
     labelled: int,
     figures: Files,
 ) -> None:
@@ -107,9 +111,10 @@ def plot_library(
         table: library.csv of ``order_library``.
         traces: CSV of every batch, named ``round_<r>/batch_<b>.csv``.
         settings: of the library.
+        elements: of the campaign; their ground states are looked for in the library.
         labelled: structures labelled per element.
-        figures: files to write: ``growth``, ``prefix``, ``coverage``, ``volume``, ``atoms``, ``nearest``, ``gallery``
-            (PNG) and ``diversity`` (CSV of ``compare_diversity``).
+        figures: files to write: ``growth``, ``prefix``, ``coverage``, ``reach``, ``volume``, ``atoms``, ``nearest``,
+            ``gallery`` (PNG) and ``diversity`` (CSV of ``compare_diversity``).
     """
     chosen, reference = read_structures(library), read_structures(random)
     rows = {"random": reference, "maximised": chosen}
@@ -137,6 +142,9 @@ def plot_library(
         {name: (own - mean) / scale for name, own in perfect.items()},
         figures["coverage"],
     )
+    crystals = ground_states(elements) + common_crystals()
+    reached = [measure_reach(crystals, own, start, settings).assign(set=name) for name, own in rows.items()]
+    plot_reach(pd.concat(reached, ignore_index=True), figures["reach"])
     shapes = pd.concat([describe(structures, name) for name, structures in rows.items()], ignore_index=True)
     plot_histogram(shapes, "volume", "volume per atom v* [d_nn³]", figures["volume"])
     plot_histogram(shapes, "atoms", "atoms in the cell", figures["atoms"])

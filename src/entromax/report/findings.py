@@ -6,12 +6,13 @@ from typing import Any
 from entromax.config.models import Thresholds
 from entromax.report.html import number, signed
 from entromax.report.lights import Light, light, worst
+from entromax.report.properties import property_findings
 from entromax.report.results import ElementResults, PotentialResults
 
 GREEN, AMBER, RED = Light("green"), Light("amber"), Light("red")
 NOT_TESTED = (
-    "Not tested here, so not known: surfaces, vacancies and other defects, elastic constants, phonons, melting, "
-    "and any property that needs more than the runs below."
+    "Not tested here, so not known: interstitials, dislocations, grain boundaries, melting point, and any property "
+    "that needs more than the tests below."
 )
 
 
@@ -168,9 +169,18 @@ def _phase_order(potential: PotentialResults, ground_state: str) -> list[Finding
 def _robustness_findings(potential: PotentialResults) -> list[Finding]:
     found = []
     if not potential.runs.empty:
-        for row in potential.runs[potential.runs["state"] == "failed"].to_dict("records"):
-            text = f"Dynamics at {row['temperature']:g} K and V/V₀ = {row['compression']:g} failed after "
-            found.append(Finding(RED, f"{text}{row['time']:.0f} fs: {row['reason']}."))
+        hot = potential.runs[potential.runs["kind"] == "hot"]
+        for (compression, temperature), part in hot.groupby(["compression", "temperature"]):
+            failed = part[part["state"] == "failed"]
+            if len(failed):
+                first = failed.sort_values("time").to_dict("records")[0]
+                count = "" if len(part) == 1 else f" in {len(failed)} of {len(part)} runs, first"
+                text = f"Dynamics at {temperature:g} K and V/V₀ = {compression:g} failed{count} after "
+                found.append(Finding(RED, f"{text}{first['time']:.0f} fs: {first['reason']}."))
+    relaxed = potential.robustness.get("relaxations", {"runs": 0, "physical": 0})
+    if relaxed["physical"] < relaxed["runs"]:
+        lost = relaxed["runs"] - relaxed["physical"]
+        found.append(Finding(RED, f"{lost} of {relaxed['runs']} relaxations of random cells ended unphysical."))
     nve: dict[str, Any] = potential.robustness.get("nve", {})
     if nve.get("state") in ("drifts", "failed"):
         found.append(Finding(RED, f"Dynamics at constant energy: {nve['reason']}."))
@@ -181,6 +191,7 @@ def judge(results: ElementResults, potential: PotentialResults, ground_state: st
     """Return the verdict on one potential: every weakness that its validation shows, worst first."""
     found = _error_findings(potential, thresholds)
     found += _eos_findings(potential, ground_state, thresholds)
+    found += [Finding(*one) for one in property_findings(potential, thresholds)]
     found += _robustness_findings(potential)
     found.sort(key=lambda finding: finding.light.colour != "red")
     rows = summary_rows(results, potential, ground_state, thresholds)

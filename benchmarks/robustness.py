@@ -1,0 +1,111 @@
+"""Robustness of the two potentials of the transfer test: 160 hot runs and 40 relaxations of random cells each.
+
+    .venv/bin/python benchmarks/robustness.py FOLDER
+
+FOLDER is the one of benchmarks/transfer.py. Writes docs/results/robustness.json (``runs``: dynamics and relaxations
+together; ``stable``: those that stay physical) and docs/pictures/robustness.png. About ten minutes of CPU time.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.style import context
+
+from entromax.config.models import RobustnessSettings
+from entromax.report.figures_transfer import TRAINING
+from entromax.report.figures_validation import draw_robustness
+from entromax.report.style import SHEET
+from entromax.runtime import atomic_path, config_hash, provenance, write_json
+from entromax.validation.robustness import lowest_crystal, run_parallel
+from entromax.validation.transfer import SETS
+
+ROOT = Path(__file__).parents[1]
+SEED = 2026
+SETTINGS = RobustnessSettings(
+    temperatures=[300.0, 1000.0, 2000.0, 4000.0],  # aluminium melts at 933 K
+    compressions=[1.2, 1.0, 0.85, 0.7],
+    repeats=10,
+    relaxations=40,
+    atoms=8,
+    steps=100,
+)
+
+
+def survival(axes: Axes, tables: dict[str, pd.DataFrame]) -> None:
+    """Draw the part of the hot runs that is still physical against time."""
+    for name, table in tables.items():
+        hot = table[(table["kind"] == "hot") & (table["state"] != "skipped")]
+        failures = np.sort(hot.loc[hot["state"] == "failed", "time"].to_numpy())
+        times = np.concatenate([[0.0], failures, [SETTINGS.steps * SETTINGS.timestep]])
+        alive = 100 * (1 - np.concatenate([[0], np.arange(1, len(failures) + 1), [len(failures)]]) / len(hot))
+        words, colour = TRAINING[name]
+        axes.step(times, alive, where="post", color=colour, lw=2, label=words)
+    axes.set(xlabel="time [fs]", ylabel="runs still physical [%]", ylim=(-3, 103))
+    axes.legend(loc="lower left")
+
+
+def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
+    """Draw both maps and the survival curves."""
+    with context(SHEET):
+        drawing = Figure(figsize=(10.5, 8.6), layout="constrained")
+        FigureCanvasAgg(drawing)
+        panels = drawing.subplot_mosaic([["entropy"], ["conventional"], ["time"]], height_ratios=[1, 1, 0.7])
+        for name, table in tables.items():
+            draw_robustness(panels[name], table)
+            panels[name].set_title(f"fitted to the {TRAINING[name][0]}", loc="left")
+        survival(panels["time"], tables)
+        with atomic_path(path) as temporary:
+            drawing.savefig(temporary, dpi=110, format="png", metadata={"Software": None})
+
+
+def figures(table: pd.DataFrame, summary: dict[str, Any], wall: float) -> dict[str, Any]:
+    """Return what docs/results keeps of one potential."""
+    tested = table[table["state"] != "skipped"]
+    hot = tested[tested["kind"] == "hot"]
+    return {
+        "runs": len(tested),
+        "stable": int((tested["state"] == "physical").sum()),
+        "dynamics": {"runs": len(hot), "stable": int((hot["state"] == "physical").sum())},
+        "relaxations": summary["relaxations"],
+        "median_time_to_failure_fs": summary["median_failure"],
+        "failures": {
+            str(reason): int(n)
+            for reason, n in tested.loc[tested["state"] == "failed", "reason"].value_counts().items()
+        },
+        "nve": {key: summary["nve"][key] for key in ("state", "drift", "fluctuation")},
+        "wall_s": round(wall),
+    }
+
+
+def main() -> None:
+    """Run, gather, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    results = options.folder / "results/Al"
+    crystal = lowest_crystal(results / "labels/reference.extxyz", "fcc")
+    data: dict[str, Any] = {"a": {}, "b": {}}
+    tables = {}
+    for name, letter in SETS.items():
+        started = time.monotonic()
+        potential = results / f"transfer/gap/{name}_100"
+        tables[name], summary = run_parallel(potential, crystal, SETTINGS, SEED, options.workers)
+        data[letter] = {"set": TRAINING[name][0]} | figures(tables[name], summary, time.monotonic() - started)
+    settings = SETTINGS.model_dump(mode="json")
+    data |= {"settings": settings, "provenance": provenance(config=config_hash(settings), seed=SEED)}
+    write_json(ROOT / "docs/results/robustness.json", data)
+    draw(tables, ROOT / "docs/pictures/robustness.png")
+    print(json.dumps(data, indent=2))
+
+
+if __name__ == "__main__":
+    main()
