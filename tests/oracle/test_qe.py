@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -204,3 +205,14 @@ def test_a_command_that_is_not_there_is_said_before_and_while_it_runs(tmp_path):
         label(distorted(), tmp_path, command="no_such_pw.x")
     with pytest.raises(RuntimeError, match="exit code 3: no message"):
         label(distorted(), tmp_path, command=f"{sys.executable} -c raise(SystemExit(3))")
+
+
+def test_mpi_gives_the_same_label_and_the_mpirun_of_another_mpi_is_refused(tmp_path):
+    serial = label(bulk("Al"), tmp_path)
+    parallel = label(bulk("Al"), tmp_path, command="mpirun.openmpi --allow-run-as-root --oversubscribe -n 2 pw.x")
+    assert parallel.energy == pytest.approx(serial.energy, abs=1e-6)
+    assert parallel.stress == pytest.approx(serial.stress, abs=1e-6)
+    other = Path(sys.prefix) / "bin" / "mpirun"  # of PyPI's mpich; Debian's pw.x is built with Open MPI
+    if other.exists():
+        with pytest.raises(EngineUnavailableError, match=r"starts pw\.x 2 times instead of once"):
+            label(bulk("Al"), tmp_path, command=f"{other} -n 2 pw.x")

@@ -84,11 +84,13 @@ class QeEngine(Engine[QeSettings]):
             except FileNotFoundError as error:
                 raise EngineUnavailableError(f"qe: {settings.command!r} cannot be started ({error})") from error
             except subprocess.CalledProcessError as error:
+                _require_one_run(_output(folder), settings.command)
                 raise _failure(_output(folder), error.returncode) from error
             finally:
                 with text.open("a") as file:
                     file.write(_output(folder))
             output = _output(folder)
+        _require_one_run(output, settings.command)
         found = re.search(r"convergence has been achieved in\s+(\d+) iterations", output)
         if found is None:
             raise _failure(output, 0)
@@ -159,6 +161,16 @@ def _pseudopotential(atoms: Atoms, settings: QeSettings, folder: Path) -> _Pseud
         )
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return _Pseudopotential(path, float(charge[1] or charge[2]), digest)
+
+
+def _require_one_run(output: str, command: str) -> None:
+    """Refuse the output of several serial runs in one folder: what an mpirun of another MPI than pw.x' own makes."""
+    starts = output.count("Program PWSCF")
+    if starts > 1:
+        raise EngineUnavailableError(
+            f"reference.command: {command!r} starts pw.x {starts} times instead of once in parallel; use the mpirun of "
+            "the MPI that pw.x was built with (Debian: /usr/bin/mpirun.openmpi, not the one of a Python environment)"
+        )
 
 
 def _output(folder: Path) -> str:
