@@ -18,7 +18,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -86,11 +86,10 @@ def full_disk(campaign: KillCampaign, run: subprocess.Popen[bytes]) -> None:
     """The disk of the label store fills up, the jobs fail; later there is room again."""
     disk = campaign.folder / "label_store"
     filler = disk / "filler"
-    with open(filler, "wb") as file:
+    with open(filler, "wb", buffering=0) as file:
         try:
             while True:
                 file.write(b"x" * CHANCE.randint(100, 4096))
-                file.flush()
         except OSError:
             pass
     run.wait()
@@ -180,24 +179,21 @@ def slurm(folder: Path) -> Iterator[Path]:
         subprocess.run([CLUSTER, "stop", folder / "cluster"], check=True)
 
 
-def torture(kind: str, folder: Path, profile: Path) -> dict[str, int]:
-    """Kill one campaign as often as its kind says, let it finish and return the counts."""
-    how, kills, _, reference, seconds = KINDS[kind]
-    per_kill = 6 if reference is GPAW else 30
-    campaign = KillCampaign(folder, structures=kills * per_kill, shards=2, reference=reference, seconds=seconds)
+def torture(campaign: KillCampaign, profile: Path, kills: Sequence[Kill]) -> dict[str, int]:
+    """Kill a campaign in the given ways, one after the other, let it finish and return the counts."""
     run, done, lost, safe = campaign.start(profile), 0, set[str](), dict[str, float | None]()
-    while done < kills or run.poll() is None or run.returncode:
-        if done < kills and _has_progressed(campaign, run):
-            how(campaign, run)
+    while done < len(kills) or run.poll() is None or run.returncode:
+        if done < len(kills) and _has_progressed(campaign, run):
+            kills[done](campaign, run)
             done += 1
         elif run.poll() is None:
             time.sleep(0.2)
-        if run.poll() is not None and (done < kills or run.returncode):
+        if run.poll() is not None and (done < len(kills) or run.returncode):
             found = {sid: record.energy for sid, record in campaign.labels().items()}
             lost |= {sid for sid, energy in safe.items() if found.get(sid) != energy}
             safe = found
-            if len(found) == len(campaign.sids) and done < kills:
-                raise RuntimeError(f"{kind}: finished after {done} kills; give it more structures")
+            if len(found) == len(campaign.sids) and done < len(kills):
+                raise RuntimeError(f"{campaign.folder}: finished after {done} kills; give it more structures")
             run = campaign.start(profile)
     labels = campaign.labels()
     lost |= set(campaign.sids) - set(labels)
@@ -220,6 +216,14 @@ def _has_progressed(campaign: KillCampaign, run: "subprocess.Popen[bytes]") -> b
     return run.poll() is None and bool(processes(campaign, "entromax.labels.worker"))
 
 
+def run_kind(kind: str, folder: Path, profile: Path) -> dict[str, int]:
+    """Make the campaign of a kind of kill and torture it."""
+    how, kills, _, reference, seconds = KINDS[kind]
+    count = kills * (6 if reference is GPAW else 30)
+    campaign = KillCampaign(folder, structures=count, shards=2, reference=reference, seconds=seconds)
+    return torture(campaign, profile, [how] * kills)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
@@ -229,14 +233,14 @@ def main() -> None:
         for kind in (kind for kind in chosen if not KINDS[kind][2]):
             folder = Path(scratch, kind)
             with small_disk(folder / "label_store"):
-                counts[kind] = torture(kind, folder, LOCAL)
+                counts[kind] = run_kind(kind, folder, LOCAL)
             shutil.rmtree(folder)
             print(kind, counts[kind], flush=True)
         on_slurm = [kind for kind in chosen if KINDS[kind][2]]
         if on_slurm:
             with slurm(Path(scratch)) as profile:
                 for kind in on_slurm:
-                    counts[kind] = torture(kind, Path(scratch, kind), profile)
+                    counts[kind] = run_kind(kind, Path(scratch, kind), profile)
                     print(kind, counts[kind], flush=True)
     old = json.loads(RESULT.read_text())["kinds"] if RESULT.exists() else {}
     counts = {kind: counts.get(kind, old.get(kind)) for kind in KINDS if kind in counts or kind in old}

@@ -1,7 +1,9 @@
 """How far a campaign has come, read from its results and from the label store; it may be running."""
 
+import re
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -35,6 +37,15 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Reason:
+    """Failures that differ in their numbers only."""
+
+    count: int
+    state: str
+    example: Outcome
+
+
+@dataclass(frozen=True)
 class Labels:
     """Library structures of one element by state; ``left`` have no record yet."""
 
@@ -43,12 +54,30 @@ class Labels:
     left: int
     seconds: float
     failures: list[Outcome] = field(default_factory=list)
+    per_hour: float | None = None
 
     @property
     def mean_seconds(self) -> float | None:
         """Mean time per structure so far [s]."""
         finished = sum(self.states.values())
         return self.seconds / finished if finished else None
+
+    @property
+    def hours_left(self) -> float | None:
+        """Time left at the present rate [h]; None when nothing is labelled at present."""
+        return self.left / self.per_hour if self.per_hour else None
+
+    def reasons(self) -> list[Reason]:
+        """Return the failures by state and reason, the most frequent first."""
+        groups: dict[tuple[str, str], list[Outcome]] = {}
+        for outcome in self.failures:
+            groups.setdefault((outcome.state, re.sub(r"[\d.]+", "#", outcome.reason)), []).append(outcome)
+        found = [Reason(len(group), state, group[0]) for (state, _), group in groups.items()]
+        return sorted(found, key=lambda reason: -reason.count)
+
+    def shard_size(self, minutes: float) -> int | None:
+        """Return the structures that fill a job of so many minutes, at the measured time per structure."""
+        return max(1, round(60 * minutes / self.mean_seconds)) if self.mean_seconds else None
 
 
 def stages(campaign: CampaignSettings, results: Path) -> list[Stage]:
@@ -94,7 +123,19 @@ def labels(campaign: CampaignSettings, results: Path, store: Path, element: str)
         left=(len(wanted) or campaign.labels.structures) - len(found),
         seconds=sum(outcome.seconds for outcome in found.values()),
         failures=[outcome for outcome in found.values() if outcome.state != "converged"],
+        per_hour=rate([record.time for record in records.values()], time.time()),
     )
+
+
+def rate(times: Sequence[float], now: float) -> float | None:
+    """Return the events per hour over the last hour; None when there were fewer than two.
+
+    Args:
+        times: when something was finished [s since the epoch].
+        now: present time [s since the epoch].
+    """
+    recent = [when for when in times if when > now - 3600]
+    return 3600 * len(recent) / (now - min(recent)) if len(recent) > 1 else None
 
 
 def load_results(results: Path) -> CampaignSettings:

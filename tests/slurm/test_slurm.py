@@ -12,9 +12,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+from kill_campaign import KillCampaign
+
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "benchmarks"))
-from kill_campaign import KillCampaign  # noqa: E402
 
 CLUSTER = Path(__file__).with_name("cluster.sh")
 EMT = ROOT / "tests/workflow/emt.yaml"

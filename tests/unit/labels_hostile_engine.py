@@ -38,6 +38,8 @@ class HostileEngine(Engine[HostileSettings]):
             os.kill(os.getpid(), signal.SIGSEGV)
         if behave == "killed":
             os.kill(os.getpid(), signal.SIGKILL)
+        if behave == "killed once" and Path(settings.calls).read_text().count(atoms.info["sid"]) == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
         if behave == "exit":
             os._exit(7)
         if behave == "raise":

@@ -2,11 +2,13 @@
 
 import logging
 import os
+import threading
 import time
 
 import labels_hostile_engine
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from ase.build import bulk
 from labels_hostile_engine import HostileSettings
@@ -63,6 +65,38 @@ def test_the_ladder_records_each_attempt_and_marks_changed_physics(tmp_path):
     assert second.attempts[1].changes == "slower"
     assert second.changed_physics == "" and third.changed_physics == "wide: other width"
     assert third.atoms().info["changed_physics"] == "wide: other width"
+
+
+def test_an_attempt_that_was_killed_from_outside_is_repeated_on_its_rung(tmp_path):
+    reference = HostileSettings(calls=str(tmp_path / "calls"))
+    once, always = label(
+        [structure(0, behave="killed once"), structure(1, behave="killed")], tmp_path, reference=reference
+    )
+    assert [(attempt.rung, attempt.outcome) for attempt in once.attempts] == [(0, "killed"), (0, "converged")]
+    assert once.state == "converged" and once.changed_physics == ""
+    assert always.state == "crashed" and len(always.attempts) == LabelSettings().max_attempts
+    (again,) = label([structure(1, behave="killed")], tmp_path, reference=reference)
+    assert again == always, "a structure that always dies is not tried for ever"
+
+
+def test_a_killed_worker_costs_an_attempt_and_leaves_no_child(tmp_path):
+    """The worker imports the engine and forks; its child must not go on calculating for nobody."""
+    calls = tmp_path / "calls"
+
+    def kill_worker():
+        while not calls.exists():
+            time.sleep(0.01)
+        for worker in psutil.Process().children():
+            children.extend(worker.children())
+            worker.kill()
+
+    children: list[psutil.Process] = []
+    killer = threading.Thread(target=kill_worker)
+    killer.start()
+    (record,) = label([structure()], tmp_path, reference=HostileSettings(calls=str(calls), seconds=1.0))
+    killer.join()
+    assert [attempt.outcome for attempt in record.attempts] == ["killed", "converged"]
+    assert children and not any(child.is_running() and child.status() != "zombie" for child in children)
 
 
 def test_the_ladder_ends_at_max_attempts_and_goes_on_when_more_are_allowed(tmp_path):

@@ -92,6 +92,32 @@ def test_forgetting_keeps_the_files_and_what_is_labelled_afterwards(tmp_path):
     assert forget(tmp_path, "W", ["timeout"]) == {"timeout": []}
 
 
+FULL = """
+import resource, signal, sys
+from entromax.labels.record import Record
+from entromax.labels.store import LabelStore
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+store = LabelStore(sys.argv[1], "Al", "f00")
+store.append(Record(sid="a", state="converged", energy=-1.0))
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (500, hard))
+try:
+    store.append(Record(sid="b", state="converged", energy=-2.0))
+except OSError as error:
+    print(error, *error.__notes__)
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+store.append(Record(sid="c", state="converged", energy=-3.0))
+"""
+
+
+def test_a_write_that_the_disk_cuts_short_says_so_and_damages_no_other_line(tmp_path, caplog):
+    job = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert "File too large" in job.stdout and "b could not be written; free space there" in job.stdout
+    assert {sid: entry.energy for sid, entry in read(tmp_path).items()} == {"a": -1.0, "c": -3.0}
+    assert any(not path.read_bytes().endswith(b"\n") for path in stores(tmp_path)[0].folder.glob("*.jsonl"))
+    assert not caplog.records
+
+
 JOB = """
 import sys
 import labels_hostile_engine as hostile
