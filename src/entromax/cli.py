@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
@@ -23,7 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", type=Path, help="label store; default: the one that the campaign names")
     commands = parser.add_subparsers(dest="command", required=True)
     status = commands.add_parser("status", help="what is done, failed (with reasons) and left")
-    status.add_argument("--failures", type=int, default=10, metavar="N", help="failures listed per element")
+    status.add_argument("--failures", type=int, default=0, metavar="N", help="failures listed per element, one by one")
+    status.add_argument("--job-minutes", type=float, default=30.0, help="length of label jobs to size shards for")
+    inspect = commands.add_parser(
+        "inspect", help="one structure: what it is, its attempts, the engine's words, picture"
+    )
+    inspect.add_argument("sid", help="beginning of its sid or library_sid")
+    inspect.add_argument("--picture", type=Path, help="PNG to write; default: SID.png here")
+    inspect.add_argument("--lines", type=int, default=15, metavar="N", help="last lines of the engine's output")
     retry = commands.add_parser("retry", help="label failed structures again in the next run")
     retry.add_argument("element", help="chemical symbol")
     retry.add_argument("--only", choices=STATES[1:], action="append", help="states to retry; default: all failures")
@@ -34,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         if options.command == "status":
-            _status(options.results, options.store, options.failures)
+            _status(options.results, options.store, options.failures, options.job_minutes)
+        elif options.command == "inspect":
+            _inspect(options.results, options.store, options.sid, options.picture, options.lines)
         elif options.command == "export":
             _export(options.results, options.element, options.format, options.output)
         else:
@@ -45,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _status(results: Path, store: Path | None, failures: int) -> None:
+def _status(results: Path, store: Path | None, failures: int, job_minutes: float) -> None:
     campaign = load_results(results)
     console = Console()
     console.print(f"[bold]{campaign.campaign}[/bold]  {results}, seed {campaign.seed}")
@@ -53,11 +63,22 @@ def _status(results: Path, store: Path | None, failures: int) -> None:
     found = [labels(campaign, results, store or Path(campaign.labels.store), element) for element in campaign.elements]
     console.print(_label_table(found))
     for element in found:
+        for reason in element.reasons():
+            console.print(
+                f"[red]{element.element} {reason.count} {reason.state}[/red]: {escape(reason.example.reason)} "
+                f"(such as {reason.example.sid})",
+                soft_wrap=True,
+            )
         for record in element.failures[:failures]:
-            console.print(f"[red]{element.element} {record.sid} {record.state}[/red]: {record.reason}", soft_wrap=True)
-        if len(element.failures) > failures:
-            console.print(f"... and {len(element.failures) - failures} more: entromax status --failures 1000")
+            console.print(f"  {record.sid} {record.state}: {escape(record.reason)}", soft_wrap=True)
+    sizes = [size for element in found if (size := element.shard_size(job_minutes)) is not None]
+    if sizes:
+        console.print(
+            f"A label job of {job_minutes:g} min holds {min(sizes)} structures (labels.shard_size is now "
+            f"{campaign.labels.shard_size}; a change repeats no calculation)."
+        )
     if any(element.failures for element in found):
+        console.print("One of them: entromax inspect SID.")
         console.print("To label failures again: entromax retry ELEMENT --only STATE, then run the workflow with")
         console.print("--forcerun label_shard. What has a label is not calculated again.")
 
@@ -75,14 +96,40 @@ def _stage_table(found: list[Stage]) -> Table:
 def _label_table(found: list[Labels]) -> Table:
     table = Table(title="labels of library structures", title_justify="left", box=None, pad_edge=False)
     table.add_column("")
-    for name in (*STATES, "left", "s each", "s left"):
+    for name in (*STATES, "left", "s each", "per hour", "h left"):
         table.add_column(name, justify="right")
     for element in found:
-        mean = element.mean_seconds
-        rest = ("-", "-") if mean is None else (f"{mean:.1f}", f"{mean * element.left:.0f}")
+        rest = (
+            "-" if value is None else f"{value:.{digits}f}"
+            for value, digits in ((element.mean_seconds, 1), (element.per_hour, 0), (element.hours_left, 1))
+        )
         states = (str(element.states.get(state, 0)) for state in STATES)
         table.add_row(element.element, *states, str(element.left), *rest)
     return table
+
+
+def _inspect(results: Path, store: Path | None, sid: str, picture: Path | None, lines: int) -> None:
+    from entromax.inspection import draw, find_structures, last_lines, summary
+
+    campaign = load_results(results)
+    console = Console()
+    for entry in find_structures(results, store or Path(campaign.labels.store), sid):
+        console.print(f"[bold]{entry.element} {entry.sid}[/bold]")
+        for name, text in summary(entry).items():
+            console.print(f"  {name}: {escape(text)}", soft_wrap=True)
+        for number, attempt in enumerate(entry.record.attempts if entry.record else [], start=1):
+            console.print(
+                f"  attempt {number}: {attempt.name} ({attempt.changes or 'as configured'}), {attempt.outcome} "
+                f"{escape(attempt.reason)} {attempt.seconds:.1f} s, {attempt.iterations or '-'} iterations",
+                soft_wrap=True,
+            )
+        if entry.output is not None:
+            console.print(f"  output of the engine: {entry.output}; its last lines:", soft_wrap=True)
+            for line in last_lines(entry.output, lines):
+                console.print(f"    {line}", soft_wrap=True, markup=False, highlight=False)
+        path = picture or Path(f"{entry.sid}.png")
+        draw(entry.atoms, path)
+        console.print(f"  picture: {path}", soft_wrap=True)
 
 
 def _retry(results: Path, store: Path | None, element: str, states: Sequence[str]) -> None:
