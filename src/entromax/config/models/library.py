@@ -85,7 +85,7 @@ class SeedSettings(Settings):
 class OptimiserSettings(Settings):
     """Joint optimisation of one batch."""
 
-    steps: int = Field(80, ge=1, le=10_000, description="optimiser steps per batch")
+    steps: int = Field(60, ge=1, le=10_000, description="optimiser steps per batch")
     harvests: int = Field(
         3,
         ge=1,
