@@ -39,18 +39,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     export.add_argument("element", help="chemical symbol")
     export.add_argument("--format", choices=FORMATS, nargs="+", required=True, help="one or more of these")
     export.add_argument("--output", type=Path, default=Path("exports"), help="folder that gets one per format")
+    compare = commands.add_parser("compare", help="two campaigns side by side: settings, labels, errors, robustness")
+    compare.add_argument("campaigns", nargs=2, type=Path, metavar="RESULTS", help="results folders of both")
+    compare.add_argument("--output", type=Path, default=Path("comparison.html"), help="page; a CSV goes beside it")
     options = parser.parse_args(arguments)
     try:
         if options.command == "status":
             _status(options.results, options.store, options.failures, options.job_minutes)
         elif options.command == "inspect":
             _inspect(options.results, options.store, options.sid, options.picture, options.lines)
+        elif options.command == "compare":
+            _compare(options.campaigns, options.output)
         elif options.command == "export":
             _export(options.results, options.element, options.format, options.output)
         else:
             _retry(options.results, options.store, options.element, options.only or STATES[1:])
     except ConfigError as error:
-        print(f"entromax: {error}\nentromax: no campaign there yet? name its folder: --results", file=sys.stderr)
+        hint = "" if options.command == "compare" else "\nentromax: no campaign there yet? name its folder: --results"
+        print(f"entromax: {error}{hint}", file=sys.stderr)
         return 2
     return 0
 
@@ -147,6 +153,23 @@ def _export(results: Path, element: str, formats: Sequence[str], output: Path) -
     for name in formats:
         export_dataset(dataset, name, output / name)
         print(f"{element}: {output / name}")
+
+
+def _compare(folders: Sequence[Path], output: Path) -> None:
+    # The reports need the drawing library, which no other command does.
+    from entromax.report.compare import Campaign, names, ratio, show, write_comparison
+
+    campaigns = Campaign.load(folders[0]), Campaign.load(folders[1])
+    comparison = write_comparison(*campaigns, output)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", *names(*campaigns), "second over first"):
+        table.add_column(escape(heading), justify="left" if not heading else "right", overflow="fold")
+    for topic, rows in comparison.groupby("topic", sort=False):
+        table.add_row(f"[bold]{topic}[/bold]")
+        for row in rows.to_dict("records"):
+            table.add_row(escape(row["what"]), escape(show(row["a"])), escape(show(row["b"])), ratio(row))
+    Console().print(table)
+    print(f"written to {output} and {output.with_suffix('.csv')}")
 
 
 if __name__ == "__main__":

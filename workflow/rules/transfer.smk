@@ -103,6 +103,9 @@ use rule train_potential as train_transfer with:
         "<logs>/train_transfer/{element}/{potential}/{fit}.log",
     benchmark:
         "<benchmarks>/train_transfer/{element}/{potential}/{fit}.tsv"
+    # Also of a potential with a sweep: both sides are fitted with its own values, as nothing is chosen here.
+    wildcard_constraints:
+        potential="|".join(POTENTIALS),
 
 
 rule validate_transfer:
