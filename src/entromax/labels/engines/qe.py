@@ -84,7 +84,6 @@ class QeEngine(Engine[QeSettings]):
             except FileNotFoundError as error:
                 raise EngineUnavailableError(f"qe: {settings.command!r} cannot be started ({error})") from error
             except subprocess.CalledProcessError as error:
-                _require_one_run(_output(folder), settings.command)
                 raise _failure(_output(folder), error.returncode) from error
             finally:
                 with text.open("a") as file:
