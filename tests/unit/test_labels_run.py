@@ -76,7 +76,7 @@ def test_an_attempt_that_was_killed_from_outside_is_repeated_on_its_rung(tmp_pat
     assert once.state == "converged" and once.changed_physics == ""
     assert always.state == "crashed" and len(always.attempts) == LabelSettings().max_attempts
     (again,) = label([structure(1, behave="killed")], tmp_path, reference=reference)
-    assert again == always, "a structure that always dies is not tried for ever"
+    assert len(again.attempts) == 2 * LabelSettings().max_attempts, "the next run tries again: there may be more memory"
 
 
 def test_a_killed_worker_costs_an_attempt_and_leaves_no_child(tmp_path):

@@ -183,7 +183,9 @@ def judge(record: Record, atoms: Atoms, limits: LabelSettings, rungs: int) -> Re
         return None  # rejected before any calculation, by limits that have changed since
     if record.state == "timeout":
         return record if limits.structure_timeout <= (record.attempts[-1].timeout or 0.0) else None
-    return record if exhausted(record.attempts, limits.max_attempts, rungs) else None
+    if record.attempts[-1].outcome == "killed":
+        return None  # a matter of memory, nodes and people, not of the structure
+    return record if next_rung(record.attempts) >= min(limits.max_attempts, rungs) else None
 
 
 def next_rung(attempts: Sequence[Attempt]) -> int:
@@ -191,9 +193,3 @@ def next_rung(attempts: Sequence[Attempt]) -> int:
     if not attempts:
         return 0
     return attempts[-1].rung + (attempts[-1].outcome not in ("timeout", "killed"))
-
-
-def exhausted(attempts: Sequence[Attempt], max_attempts: int, rungs: int) -> bool:
-    """Return whether nothing is left to try: no rung, or no attempt; those that ran out of time do not count."""
-    tries = sum(attempt.outcome != "timeout" for attempt in attempts)
-    return tries >= max_attempts or next_rung(attempts) >= rungs

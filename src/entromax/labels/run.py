@@ -23,7 +23,7 @@ from entromax.labels.engines import (
 )
 from entromax.labels.engines.base import EngineUnavailableError, Rung
 from entromax.labels.isolation import Worker, WorkerStoppedError
-from entromax.labels.record import Attempt, Record, State, exhausted, judge, new_record, next_rung, too_close
+from entromax.labels.record import Attempt, Record, State, judge, new_record, next_rung, too_close
 from entromax.labels.store import LabelStore
 from entromax.labels.worker import Task
 
@@ -208,8 +208,8 @@ class _Job:
         module = engine_entry(self.reference).module
         text = scratch / f"{atoms.info['sid']}.txt"
         texts: list[str] = []
-        while not exhausted(attempts, self.limits.max_attempts, len(self.rungs)):
-            number = next_rung(attempts)
+        kills = 0
+        while (number := next_rung(attempts)) < min(self.limits.max_attempts, len(self.rungs)):
             expected = sum(self.durations) / len(self.durations) if self.durations else 0.0
             if self.clock.left <= expected:
                 return None
@@ -232,7 +232,8 @@ class _Job:
                 self._failure(atoms).unlink(missing_ok=True)
                 changed = f"{rung.name}: {rung.changes}" if rung.changed_physics else ""
                 return self._record(atoms, "converged", attempts, label=label, changed_physics=changed)
-            if outcome.state == "timeout":
+            kills += outcome.state == "killed"
+            if outcome.state == "timeout" or kills == self.limits.max_attempts:
                 break
         _keep(self._failure(atoms), attempts[-len(texts) :], texts)
         tail = "\n".join(texts[-1].splitlines()[-TAIL_LINES:])[-2000:]
