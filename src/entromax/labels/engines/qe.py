@@ -86,10 +86,10 @@ class QeEngine(Engine[QeSettings]):
             except subprocess.CalledProcessError as error:
                 raise _failure(_output(folder), error.returncode) from error
             finally:
+                output = _output(folder)
                 with text.open("a") as file:
-                    file.write(_output(folder))
-            output = _output(folder)
-        _require_one_run(output, settings.command)
+                    file.write(output)
+                _require_one_run(output, settings.command)  # whatever ASE made of such an output
         found = re.search(r"convergence has been achieved in\s+(\d+) iterations", output)
         if found is None:
             raise _failure(output, 0)
