@@ -2,6 +2,7 @@
 
     python benchmarks/engines.py --json docs/results/engines.json                   # GPAW: all eight; QE: Al C Sb Te
     python benchmarks/engines.py --engines gpaw --elements Al                       # part of it
+    python benchmarks/engines.py --stored --also gpaw:Te:0.25                       # what the store holds, a row more
 
 Five volumes of each primitive cell, labelled through the label store as a campaign does it: what is there already
 (--store) is not calculated again, so an interrupted run goes on where it was. The published values are all-electron
@@ -23,6 +24,7 @@ from entromax.labels.engines import engine_version, physics_hash
 from entromax.labels.record import Record
 from entromax.labels.reference import reference_structures
 from entromax.labels.run import label_structures
+from entromax.labels.store import LabelStore
 from entromax.runtime import provenance, write_json
 from entromax.validation.eos import fit_birch_murnaghan
 from entromax.validation.references import phase_energies
@@ -45,17 +47,20 @@ ALL_ELECTRON = {  # V0 Å^3/atom, B eV/Å^3
 LIMITS = LabelSettings(structure_timeout=3600.0, eos=EosSettings(crystals="all", points=5, strain=0.06))
 
 
-def preset(engine: str, element: str) -> ElementSettings:
-    """Return the settings of an element as a campaign would have them."""
-    overlay = {} if engine == "gpaw" else {"reference": {"engine": engine}}
-    config = {"elements": {element: overlay}}
+def preset(engine: str, element: str, kspacing: float | None) -> ElementSettings:
+    """Return the settings of an element as a campaign would have them, or with another k-spacing [1/Å]."""
+    reference: dict[str, Any] = {"engine": engine} | ({} if kspacing is None else {"kspacing": kspacing})
+    config = {"elements": {element: {"reference": reference}}}
     merged = load_campaign(config, origin="benchmark", element_dirs=[ROOT / "config" / "elements"])
     return CampaignSettings.model_validate(merged).elements[element]
 
 
-def curves(element: str, settings: ElementSettings, store: Path) -> list[Record]:
-    """Return the labels of fcc and bcc; what the store holds is not calculated."""
+def curves(element: str, settings: ElementSettings, store: Path, stored: bool) -> list[Record]:
+    """Return the labels of fcc and bcc; what the store holds is not calculated, and nothing is if ``stored``."""
     wanted = [s for s in reference_structures(element, settings, LIMITS) if s.info["config_type"] in CRYSTALS]
+    if stored:
+        labels = LabelStore(store, element, physics_hash(settings.reference))
+        return list(labels.read([s.info["sid"] for s in wanted]).values())
     return label_structures(
         wanted, element=element, d_nn=settings.d_nn, reference=settings.reference, limits=LIMITS, store=store
     )
@@ -81,10 +86,10 @@ def crystal_row(element: str, crystal: str, records: list[Record]) -> dict[str, 
     }
 
 
-def row(engine: str, element: str, store: Path) -> dict[str, Any]:
-    """Return everything about one preset."""
-    settings = preset(engine, element)
-    records = curves(element, settings, store)
+def row(engine: str, element: str, kspacing: float | None, store: Path, stored: bool) -> dict[str, Any]:
+    """Return everything about one preset, or the preset with another k-spacing."""
+    settings = preset(engine, element, kspacing)
+    records = curves(element, settings, store, stored)
     found = {crystal: crystal_row(element, crystal, records) for crystal in CRYSTALS}
     phases = phase_energies(element)
     published = phases["bcc"].value - phases["fcc"].value
@@ -110,17 +115,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engines", nargs="+", default=list(ELEMENTS), choices=list(ELEMENTS))
     parser.add_argument("--elements", nargs="+", help="default: all that the engine has a preset for")
+    parser.add_argument(
+        "--also", nargs="+", default=[], metavar="ENGINE:ELEMENT:KSPACING", help="rows beside the presets"
+    )
+    parser.add_argument("--stored", action="store_true", help="calculate nothing, show what the store holds")
     parser.add_argument("--store", type=Path, default=Path("label_store"), help="folder of the label store")
     parser.add_argument("--json", type=Path, help="write the table there")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    rows = []
-    for engine in arguments.engines:
-        for element in ELEMENTS[engine]:
-            if not arguments.elements or element in arguments.elements:
-                rows.append(row(engine, element, arguments.store))
-    columns = ["engine", "element", "bcc_minus_fcc_mev", "all_electron_mev", "error_mev", "failed"]
-    table = pd.DataFrame(rows)[columns]
+    wanted: list[tuple[str, str, float | None]] = [
+        (engine, element, None)
+        for engine in arguments.engines
+        for element in ELEMENTS[engine]
+        if not arguments.elements or element in arguments.elements
+    ]
+    for also in arguments.also:
+        engine, element, kspacing = also.split(":")
+        wanted.append((engine, element, float(kspacing)))
+    rows = [row(*each, arguments.store, arguments.stored) for each in wanted]
+    columns = ["engine", "element", "kspacing", "bcc_minus_fcc_mev", "all_electron_mev", "error_mev", "failed"]
+    table = pd.DataFrame([{**entry, "kspacing": entry["settings"]["kspacing"]} for entry in rows])[columns]
     for crystal in CRYSTALS:
         for key in ("volume_error_percent", "bulk_modulus_gpa", "all_electron_bulk_modulus_gpa"):
             table[f"{crystal} {key}"] = [entry["crystals"][crystal][key] for entry in rows]
