@@ -145,10 +145,10 @@ KINDS: dict[str, tuple[Kill, int, bool, dict[str, object], float]] = {
     "full_disk": (full_disk, 6, False, EMT, 0.1),
     "truncated_line": (truncated, 6, False, EMT, 0.1),
     "gpaw_group": (group, 5, False, GPAW, 0.0),
-    "slurm_scancel": (cancel, 3, True, EMT, 0.2),
-    "slurm_slurmd": (node_daemon, 3, True, EMT, 0.2),
-    "slurm_node": (node, 3, True, EMT, 0.2),
-    "slurm_snakemake": (snakemake, 3, True, EMT, 0.2),
+    "slurm_scancel": (cancel, 2, True, EMT, 0.2),
+    "slurm_slurmd": (node_daemon, 2, True, EMT, 0.2),
+    "slurm_node": (node, 2, True, EMT, 0.2),
+    "slurm_snakemake": (snakemake, 2, True, EMT, 0.2),
 }
 """What kills, how often, whether on Slurm, the engine, and the seconds by which it is slowed."""
 

@@ -6,6 +6,9 @@ host=$(hostname -s)
 export PATH=$PATH:/usr/sbin
 
 stop() {
+    [ "$(readlink /etc/slurm/slurm.conf)" = "$dir/slurm.conf" ] || return 0  # not ours
+    # Jobs outlive the daemons; a controller that is gone already is no reason to wait.
+    timeout 5 scancel --quiet --full --signal=KILL --user="$(id -un)" 2>/dev/null || true
     for daemon in slurmd slurmctld munged; do
         [ ! -s "$dir/$daemon.pid" ] || kill "$(cat "$dir/$daemon.pid")" 2>/dev/null || true
     done
