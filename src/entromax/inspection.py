@@ -113,7 +113,7 @@ def draw(atoms: Atoms, path: Path) -> None:
         figure.subplots(1, 2), {"along z": "", "inclined": "-70x,-20y,-10z"}.items(), strict=True
     ):
         plot_atoms(atoms.repeat(repeats), axes, rotation=rotation, show_unit_cell=2)
-        axes.set_title(title)
-        axes.set_xlabel("Å")
+        axes.set_axis_off()
+        axes.set_title(f"{title}, {' × '.join(map(str, repeats))} cells")
     with atomic_path(path) as temporary:
         figure.savefig(temporary, format="png")
