@@ -11,6 +11,7 @@ from ase.neighborlist import neighbor_list
 
 from entromax.config.models import CellSettings, FeatureSettings, LibrarySettings, OptimiserSettings
 from entromax.entropy.functional import EntropyFunctional
+from entromax.entropy.lbfgs import Lbfgs
 from entromax.entropy.moves import Direction, largest, levelled
 from entromax.entropy.objective import Objective
 from entromax.entropy.ordering import order_library
@@ -258,6 +259,20 @@ def test_levelling_keeps_directions_and_the_largest_length_becomes_one():
     top = largest(given, system)[system]
     assert after.numpy() == pytest.approx((before / top).sqrt().numpy())
     assert (result.positions / after[:, None]).numpy() == pytest.approx((given.positions / before[:, None]).numpy())
+
+
+def test_lbfgs_finds_the_minima_of_many_quadratic_functions_at_once():
+    rng = np.random.default_rng(5)
+    system = torch.repeat_interleave(torch.arange(3), torch.tensor([2, 3, 1]))
+    stiffness = torch.tensor(rng.uniform(0.3, 3, (6, 3)))
+    x = Direction(torch.tensor(rng.normal(size=(6, 3))), torch.tensor(rng.normal(size=(3, 3, 3))))
+    mover = Lbfgs(x, system, max_step=0.3)
+    for step in range(60):
+        move = mover.step(Direction(-stiffness * x.positions, -2 * x.strain))
+        refused = torch.tensor([step == 4, False, False])
+        mover.stop(refused)
+        x = x + move.scaled((~refused).double(), system)
+    assert largest(x, system).max() < 1e-6
 
 
 def test_rows_of_structures_work_as_well(tmp_path):

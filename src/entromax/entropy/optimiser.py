@@ -12,7 +12,8 @@ from torch import Tensor
 
 from entromax.config.models import LibrarySettings
 from entromax.entropy.functional import EntropyFunctional
-from entromax.entropy.moves import Direction, Fire, choose, choose_direction, displace, force_of, levelled
+from entromax.entropy.lbfgs import Lbfgs
+from entromax.entropy.moves import Direction, choose, choose_direction, displace, force_of, levelled
 from entromax.entropy.objective import Evaluation, Objective
 from entromax.entropy.selection import accept
 from entromax.entropy.strata import DatasetState
@@ -47,15 +48,15 @@ def maximise(
 ) -> Maximised:
     """Move a batch of feasible structures so that H of dataset and batch together grows, and harvest on the way.
 
-    Every structure moves by FIRE in positions and strain under the force
+    Every structure moves by L-BFGS in positions and strain under the force
 
         - grad(U_core + U_volume + U_shape) + K_s d_s,
 
     d_s the gradient of the *joint* H, levelled (:func:`entromax.entropy.moves.levelled`) so that its largest length is
     1 in each structure and K_s compares directly with the repulsion of the soft core. A step that breaks a hard bound
-    is not taken: the structure stays where it was, loses its velocity, and its K_s and time step are halved; otherwise
-    K_s grows by 5 % up to five times its first value. So all structures are feasible at all times, whatever the number
-    of steps. Each stays inside its stratum of v*.
+    is not taken: the structure stays where it was, forgets its history, and its K_s is halved; otherwise K_s grows by
+    5 % up to five times its first value. So all structures are feasible at all times, whatever the number of steps. Each
+    stays inside its stratum of v*.
 
     A harvest takes the structures that raise H of the dataset as they are, greedily, and adds them to the dataset. All
     go on from there: those that did not suffice yet are not lost, and the others are driven away from what they have
@@ -77,7 +78,7 @@ def maximise(
     functional = EntropyFunctional(state, strata, device, settings.entropy.apart)
     objective = Objective(settings.cells, bounds, features, functional, settings.optimiser.max_pairs)
     push = torch.full((batch.n_systems,), settings.optimiser.push, dtype=torch.float64, device=device)
-    fire = Fire(Direction(batch.positions, batch.cells), batch.system)
+    mover = Lbfgs(Direction(batch.positions, batch.cells), batch.system)
 
     now = objective(batch)
     broken = torch.nonzero(now.violations.any).flatten().tolist()
@@ -88,14 +89,14 @@ def maximise(
     parents: list[int] = []
     rows = [_record(0, now, push, 0)]
     for step in range(1, settings.optimiser.steps + 1):
-        trial = displace(batch, fire.step(ascent.scaled(push, batch.system) + penalty))
+        trial = displace(batch, mover.step(ascent.scaled(push, batch.system) + penalty))
         there = objective(trial)
         kept = ~there.violations.any
         new_ascent, new_penalty = _directions(there, trial)
         ascent = choose_direction(kept, new_ascent, ascent, batch.system)
         penalty = choose_direction(kept, new_penalty, penalty, batch.system)
         batch = choose(kept, trial, batch)
-        fire.stop(~kept)
+        mover.stop(~kept)
         grown = (push * _GROWTH).clamp(max=_GROWTH_LIMIT * settings.optimiser.push)
         push = torch.where(kept, grown, push * _BACK_OFF)
         if step in settings.optimiser.harvest_steps:

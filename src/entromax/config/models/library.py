@@ -85,14 +85,14 @@ class SeedSettings(Settings):
 class OptimiserSettings(Settings):
     """Joint optimisation of one batch."""
 
-    steps: int = Field(60, ge=1, le=10_000, description="optimiser steps per batch")
+    steps: int = Field(40, ge=1, le=10_000, description="optimiser steps per batch")
     harvests: int = Field(
         3,
         ge=1,
         le=100,
         description="how often structures are taken on the way, evenly from half of the steps to the last [1]",
     )
-    relax_steps: int = Field(60, ge=1, le=10_000, description="steps of the pre-relaxation on the soft core alone")
+    relax_steps: int = Field(40, ge=1, le=10_000, description="steps of the pre-relaxation on the soft core alone")
     max_pairs: int = Field(500_000, ge=10_000, description="neighbour pairs in memory at once; lower for a small GPU")
     push: float = Field(0.1, gt=0, le=1, description="entropic force at the start, the soft core giving up to 1 [1]")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda when there is one")
