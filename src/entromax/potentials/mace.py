@@ -14,7 +14,7 @@ from ase.calculators.calculator import BaseCalculator
 
 from entromax.config.models import MaceSettings
 from entromax.labels.engines.base import ISOLATED
-from entromax.potentials.base import Family, FitData, FitError
+from entromax.potentials.base import Family, FitData, FitError, split_free_atom
 from entromax.structures import write_structures
 
 NAME = "mace"
@@ -32,6 +32,7 @@ class MaceFamily(Family[MaceSettings]):
 
     def fit(self, data: FitData, settings: MaceSettings, folder: Path) -> dict[str, Any]:
         """Train with ``mace_run_train``; see ``Family.fit``."""
+        split_free_atom(data.train)
         write_structures(folder / TRAINING, weighted(data.train, settings.energy_scale))
         held_out = weighted(data.validation, settings.energy_scale)
         write_structures(folder / VALIDATION, held_out)
@@ -57,7 +58,7 @@ class MaceFamily(Family[MaceSettings]):
     def export(self, folder: Path, element: str) -> str | None:
         """Return commands for a LAMMPS with the package ML-MACE; see ``Family.export``."""
         return (
-            "atom_style atomic\nnewton on\natom_modify map yes\n"
+            "# before the box is made: atom_style atomic, newton on, atom_modify map yes\n"
             f"pair_style mace no_domain_decomposition\npair_coeff * * {LAMMPS_MODEL} {element}"
         )
 
