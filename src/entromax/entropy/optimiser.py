@@ -55,8 +55,8 @@ def maximise(
     d_s the gradient of the *joint* H, levelled (:func:`entromax.entropy.moves.levelled`) so that its largest length is
     1 in each structure and K_s compares directly with the repulsion of the soft core. A step that breaks a hard bound
     is not taken: the structure stays where it was, forgets its history, and its K_s is halved; otherwise K_s grows by
-    5 % up to five times its first value. So all structures are feasible at all times, whatever the number of steps. Each
-    stays inside its stratum of v*.
+    5 % up to five times its first value. So all structures are feasible at all times, whatever the number of steps.
+    Each stays inside its stratum of v*.
 
     A harvest takes the structures that raise H of the dataset as they are, greedily, and adds them to the dataset. All
     go on from there: those that did not suffice yet are not lost, and the others are driven away from what they have
