@@ -1,32 +1,57 @@
 """Diversity of a library against sets of equal size that were not optimised, by the objective and by other judges.
 
-    python benchmarks/diversity.py                       # quick: small cells, about 5 minutes on one core
-    python benchmarks/diversity.py --atoms 32 --batches 8 --rounds 2 --json docs/results/diversity.json
+    python benchmarks/diversity.py                          # quick: small cells, one seed
+    python benchmarks/diversity.py --atoms 32 --batches 2 --seeds 1 2 3 --workers 3 \
+        --extra "ASSYST pipeline=pipeline.extxyz" --extra "ASSYST scaled=scaled.extxyz" --write
 
-Sets, all inside the same bounds and cut at the same number of environments: the library; random cells with the atom
-counts and volumes of the library, relaxed on the core only; the seeds that the library grew from (what the optimiser
-adds); common crystals, strained and rattled, at log-uniform volumes; any extended XYZ file in reduced units
-given by --extra name=path. Every number comes from one run; h at a second cutoff shows how much of the gain hangs on
-the cutoff it was made with.
+(files of --extra: benchmarks/symmetric_set.py). For every seed a library is grown and compared, all sets cut to the
+same number of environments, with
+
+- random cells that have the atom counts and volumes of the library, relaxed on the soft core only,
+- the seeds that such a library grows from, likewise relaxed,
+- common crystals, strained and rattled, log-uniform in volume,
+- the extended XYZ files in reduced units given by --extra name=path, inside the library's bounds.
+
+Judges: H of the objective and nearest-neighbour entropy in its features; QUESTS, each set scaled to one median volume
+per atom; H in features the optimiser did not see (cutoffs 1.6 and 3.0 d_nn, power spectrum). ``reach``: where the
+ground states of the eight elements and common crystals stand in the feature space of library and random cells.
+With --write the results go to docs/results/diversity.json and reach.json and the picture to docs/pictures/reach.png;
+figures are means over seeds, ``spread`` their standard deviations.
 """
 
 import argparse
 import tempfile
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from entromax.config.models import CellSettings, LibrarySettings, SeedSettings
-from entromax.entropy.diversity import BANDWIDTHS, compare_diversity
+from entromax.config import load_campaign
+from entromax.config.models import CampaignSettings, CellSettings, FeatureSettings, LibrarySettings, SeedSettings
+from entromax.entropy.diversity import BANDWIDTHS, compare_diversity, cut_alike, first_rows
 from entromax.entropy.ordering import order_library
-from entromax.entropy.rounds import maximise_batch, merge_round, reference_sample
+from entromax.entropy.reach import common_crystals, ground_states, measure_reach
+from entromax.entropy.rounds import feature_hash, maximise_batch, merge_round, reference_sample
 from entromax.entropy.seeding import matching_random_set, relaxed_seeds
+from entromax.entropy.state import EntropyState
 from entromax.entropy.strata import DatasetState
+from entromax.features import build, evaluate
+from entromax.report.figures_library import plot_reach
 from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures
+from entromax.structures.rescale import reduced_volume
+
+ROOT = Path(__file__).resolve().parent.parent
+OTHER_FEATURES = {
+    "h_cutoff_1.6_nats": FeatureSettings(cutoff=1.6),
+    "h_cutoff_3_nats": FeatureSettings(cutoff=3.0),
+    "h_power_spectrum_nats": FeatureSettings(name="power_spectrum"),
+}
 
 
 def grow_library(settings: LibrarySettings, seed: int, folder: Path) -> list[Atoms]:
@@ -71,23 +96,77 @@ def other_sets(library: list[Atoms], settings: LibrarySettings, seed: int) -> di
     rng = np.random.default_rng(seed)
     steps = settings.optimiser.relax_steps
     crystals = SeedSettings(random=0, symmetric=0, crystal=1, disordered=1, rattle=0.08, strain=0.08)
+    enough = int(1.4 * len(library))
     return {
         "random cells": matching_random_set(library, settings.cells, rng, steps),
-        "seeds": relaxed_seeds(2 * len(library), settings.cells, rng, steps, settings.seeds),
-        "rattled crystals": relaxed_seeds(2 * len(library), settings.cells, rng, steps, crystals),
+        "seeds": relaxed_seeds(enough, settings.cells, rng, steps, settings.seeds),
+        "rattled crystals": relaxed_seeds(enough, settings.cells, rng, steps, crystals),
     }
+
+
+def normalised_by(reference: list[Atoms], state: DatasetState, settings: LibrarySettings) -> DatasetState:
+    """Return the empty state for other features, in the same strata and normalised by the same random structures."""
+    features = build(settings.features)
+    strata = state.stratum([reduced_volume(atoms) for atoms in reference])
+    parts = []
+    for index, part in enumerate(state.parts):
+        own = [atoms for atoms, k in zip(reference, strata, strict=True) if k == index]
+        sizes = np.array([len(atoms) for atoms in own])
+        q = evaluate(own, features)
+        parts.append(EntropyState.from_reference(q, sizes, part.eps, part.rows, feature_hash(settings.features)))
+    return DatasetState(state.edges, tuple(parts))
+
+
+def run(seed: int, settings: LibrarySettings, extra: dict[str, str]) -> tuple[pd.DataFrame, pd.DataFrame, float]:
+    """Return diversity and reach of one seed, and the CPU seconds per structure of the library."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        started = time.process_time()
+        library = grow_library(settings, seed, folder)
+        seconds = (time.process_time() - started) / len(library)
+        state, reference = DatasetState.load(folder / "state_0.npz"), read_structures(folder / "random.extxyz")
+    sets = {"library": library, **other_sets(library, settings, seed)}
+    sets |= {label: read_structures(path) for label, path in extra.items()}
+    table = compare_diversity(sets, state, settings, seed)
+    chosen, count = cut_alike(sets, seed)
+    for column, features in OTHER_FEATURES.items():
+        unseen = settings.model_copy(update={"features": features})
+        empty = normalised_by(reference, state, unseen)
+        table[column] = [empty.add(*first_rows(own, count, empty, unseen)).h() for own in chosen.values()]
+    symbols = sorted(path.stem for path in (ROOT / "config/elements").glob("*.yaml"))
+    campaign = load_campaign({"elements": symbols}, origin=__file__, element_dirs=[ROOT / "config/elements"])
+    crystals = ground_states(CampaignSettings.model_validate(campaign).elements) + common_crystals()
+    reach = [
+        measure_reach(crystals, chosen[own], state, settings).assign(set=label)
+        for own, label in (("random cells", "random"), ("library", "maximised"))
+    ]
+    return table.assign(seed=seed), pd.concat(reach, ignore_index=True).assign(seed=seed), seconds
+
+
+def summary(tables: pd.DataFrame) -> dict[str, object]:
+    """Return means over the seeds of every figure of every set, and their standard deviations as ``spread``."""
+    plain = [column for column in tables if column not in ("set", "seed") and not column.startswith("quests_")]
+
+    def nested(row: pd.Series) -> dict[str, object]:
+        return {key: row[key] for key in plain} | {
+            "quests_nats": {f"{h:g}": row[f"quests_{h:g}_nats"] for h in BANDWIDTHS}
+        }
+
+    groups = tables.drop(columns="seed").groupby("set", sort=False)
+    means, spreads = groups.mean(), groups.std(ddof=1)
+    return {str(name): nested(means.loc[name]) | {"spread": nested(spreads.loc[name])} for name in means.index}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--atoms", type=int, default=8, help="largest number of atoms in a cell")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--batches", type=int, default=2)
+    parser.add_argument("--batches", type=int, default=1)
     parser.add_argument("--structures", type=int, default=64, help="structures per batch")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--second-cutoff", type=float, default=3.0, help="[d_nn]")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--workers", type=int, default=1, help="seeds at the same time")
     parser.add_argument("--extra", action="append", default=[], metavar="NAME=PATH", help="another set, reduced units")
-    parser.add_argument("--json", type=Path, help="write the table there")
+    parser.add_argument("--write", action="store_true", help="write docs/results and docs/pictures")
     arguments = parser.parse_args()
     settings = LibrarySettings(
         cells=CellSettings(atoms=[1, arguments.atoms]),
@@ -95,41 +174,30 @@ def main() -> None:
         batches=arguments.batches,
         structures_per_batch=arguments.structures,
     )
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        started = time.process_time()
-        library = grow_library(settings, arguments.seed, folder)
-        cpu = time.process_time() - started
-        sets = {"library": library, **other_sets(library, settings, arguments.seed)}
-        for extra in arguments.extra:
-            label, path = extra.split("=", 1)
-            sets[label] = read_structures(path)
-        table = compare_diversity(sets, DatasetState.load(folder / "state_0.npz"), settings)
-        features = settings.features.model_copy(update={"cutoff": arguments.second_cutoff})
-        wider = settings.model_copy(update={"features": features})
-        reference_sample(wider, seed=arguments.seed, structures=folder / "r.extxyz", state=folder / "wider.npz")
-        second = compare_diversity(sets, DatasetState.load(folder / "wider.npz"), wider)
-        table["h_second_cutoff_nats"] = second["h_nats"]
-    print(table.round(2).to_string(index=False))
-    print(f"{len(library)} structures, {cpu / len(library):.2f} CPU s each")
-    if arguments.json:
-        write_json(arguments.json, _report(table, len(library), cpu, arguments))
+    extra = dict(text.split("=", 1) for text in arguments.extra)
+    with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
+        results = list(pool.map(partial(run, settings=settings, extra=extra), arguments.seeds))
+    tables, reaches = (pd.concat([result[k] for result in results], ignore_index=True) for k in (0, 1))
+    keys = ["set", "crystal", "v_star"]
+    reach = reaches.drop(columns="seed").groupby(keys, sort=False).mean().reset_index()
+    spread = reaches.drop(columns="seed").groupby(keys, sort=False).std(ddof=1).reset_index()
+    print(tables.drop(columns="seed").groupby("set", sort=False).agg(["mean", "std"]).round(3).T.to_string())
+    print(reach.pivot_table(index=["crystal", "v_star"], columns="set", sort=False).round(2).to_string())
+    if arguments.write:
+        options = {key: value for key, value in vars(arguments).items() if key not in ("write", "workers", "extra")}
+        origin = provenance(config="benchmarks/diversity.py", seed=arguments.seeds[0])
+        seconds = float(np.mean([result[2] for result in results]))
+        common = {"options": options, "settings": settings.model_dump(mode="json"), "provenance": origin}
+        library = {"cpu_seconds_per_structure": seconds}
+        write_json(ROOT / "docs/results/diversity.json", {"sets": summary(tables)} | library | common)
+        rows = [mean | {"spread": std} for mean, std in zip(reach.to_dict("records"), deviations(spread), strict=True)]
+        write_json(ROOT / "docs/results/reach.json", {"crystals": rows} | common)
+        plot_reach(reach, ROOT / "docs/pictures/reach.png")
 
 
-def _report(table: pd.DataFrame, size: int, cpu: float, arguments: argparse.Namespace) -> dict[str, object]:
-    sets = {}
-    for row in table.to_dict("records"):
-        quests = {f"{h:g}": row[f"quests_{h:g}_nats"] for h in BANDWIDTHS}
-        plain = ("n_structures", "n_environments", "h_nats", "h_second_cutoff_nats", "knn_nats")
-        sets[row["set"]] = {key: row[key] for key in plain} | {"quests_nats": quests}
-    options = {key: value for key, value in vars(arguments).items() if key not in ("json", "extra")}
-    return {
-        "sets": sets,
-        "library_structures": size,
-        "cpu_seconds_per_structure": cpu / size,
-        "options": options,
-        "provenance": provenance(config="benchmarks/diversity.py", seed=arguments.seed),
-    }
+def deviations(spread: pd.DataFrame) -> list[dict[str, float]]:
+    """Return the standard deviations of the measures of reach, crystal by crystal."""
+    return [{key: row[key] for key in ("leverage", "hull", "nearest")} for row in spread.to_dict("records")]
 
 
 if __name__ == "__main__":

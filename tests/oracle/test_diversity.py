@@ -28,21 +28,25 @@ def state(tmp_path_factory) -> DatasetState:
     return DatasetState.load(folder / "s.npz")
 
 
-def test_quests_entropy_is_that_of_quests_itself(random):
-    at_one_volume = []
+def test_quests_entropy_is_that_of_quests_itself_at_one_median_volume_per_atom(random):
+    median = np.median(np.concatenate([[atoms.get_volume() / len(atoms)] * len(atoms) for atoms in random]))
+    scaled = []
     for atoms in random:
         aluminium = Atoms("Al" * len(atoms), positions=atoms.positions, cell=atoms.cell, pbc=True)
-        factor = (16.0 * len(atoms) / atoms.get_volume()) ** (1 / 3)
-        aluminium.set_cell(aluminium.cell * factor, scale_atoms=True)
-        at_one_volume.append(aluminium)
-    x = get_descriptors(at_one_volume, k=32, cutoff=5.0)
+        aluminium.set_cell(aluminium.cell * (16.0 / median) ** (1 / 3), scale_atoms=True)
+        scaled.append(aluminium)
+    x = get_descriptors(scaled, k=32, cutoff=5.0)
     expected = [perfect_entropy(x, h=h) for h in BANDWIDTHS]
     assert quests_entropy(random) == pytest.approx(expected, abs=1e-6)
 
 
-def test_quests_entropy_does_not_see_density_and_is_zero_for_one_environment():
-    crystals = [crystal("fcc", "X", v) for v in (0.6, 1.0, 3.0)]
-    assert quests_entropy(crystals) == pytest.approx(np.zeros(4), abs=1e-3)
+def test_quests_entropy_does_not_depend_on_the_unit_of_length_and_is_zero_for_one_environment(random):
+    larger = []
+    for atoms in random:
+        larger.append(atoms.copy())
+        larger[-1].set_cell(atoms.cell * 3.1, scale_atoms=True)
+    assert quests_entropy(larger) == pytest.approx(quests_entropy(random), abs=1e-6)
+    assert quests_entropy([crystal("fcc", "X", 0.7)] * 3) == pytest.approx(np.zeros(4), abs=1e-3)
 
 
 def test_neighbour_entropy_of_a_gaussian_is_the_known_one():

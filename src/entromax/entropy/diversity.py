@@ -18,7 +18,7 @@ from entromax.features import build
 BANDWIDTHS = (0.015, 0.03, 0.06, 0.1)
 """Widths of the QUESTS kernel [1/Å]."""
 QUESTS_VOLUME = 16.0
-"""Volume per atom that every structure is scaled to for QUESTS [Å^3], about that of Al and W."""
+"""Median volume per atom that every set is scaled to for QUESTS [Å^3], about that of Al and W."""
 _QUESTS_NEIGHBOURS = 32
 _QUESTS_CUTOFF = 5.0  # Å
 _NEIGHBOUR = 4
@@ -45,26 +45,17 @@ def compare_diversity(
     Raises:
         ValueError: a set is empty.
     """
-    for name, structures in sets.items():
-        if not structures:
-            raise ValueError(f"diversity: the set {name!r} is empty")
-    count = min(sum(len(atoms) for atoms in structures) for structures in sets.values())
-    features = build(settings.features)
-    empty = state.without_data()
+    chosen, count = cut_alike(sets, seed)
     rows = []
-    for name, structures in sets.items():
-        chosen = _first(structures, count, np.random.default_rng(seed))
-        blocks, strata = structure_blocks(chosen, empty, features)
-        surplus = sum(len(atoms) for atoms in chosen) - count
-        if surplus and len(blocks[-1]) > surplus:
-            blocks[-1] = blocks[-1][:-surplus]
-        quests = quests_entropy(chosen, rows=count)
+    for name, structures in chosen.items():
+        blocks, strata = first_rows(structures, count, state, settings)
+        quests = quests_entropy(structures, rows=count)
         rows.append(
             {
                 "set": name,
-                "n_structures": len(chosen),
+                "n_structures": len(structures),
                 "n_environments": count,
-                "h_nats": empty.add(blocks, strata).h(),
+                "h_nats": state.without_data().add(blocks, strata).h(),
                 "knn_nats": neighbour_entropy(blocks, strata),
                 **{f"quests_{h:g}_nats": value for h, value in zip(BANDWIDTHS, quests, strict=True)},
             }
@@ -72,22 +63,48 @@ def compare_diversity(
     return pd.DataFrame(rows)
 
 
+def cut_alike(sets: Mapping[str, Sequence[Atoms]], seed: int) -> tuple[dict[str, list[Atoms]], int]:
+    """Return randomly chosen structures of each set with as many atoms as the smallest set or a few more, and how many.
+
+    Raises:
+        ValueError: a set is empty.
+    """
+    for name, structures in sets.items():
+        if not structures:
+            raise ValueError(f"diversity: the set {name!r} is empty")
+    count = min(sum(len(atoms) for atoms in structures) for structures in sets.values())
+    return {name: _first(own, count, np.random.default_rng(seed)) for name, own in sets.items()}, count
+
+
+def first_rows(
+    structures: Sequence[Atoms], count: int, state: DatasetState, settings: LibrarySettings
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Return normalised rows and strata of structures of which only the first ``count`` atoms count."""
+    blocks, strata = structure_blocks(structures, state, build(settings.features))
+    surplus = sum(len(atoms) for atoms in structures) - count
+    if surplus and len(blocks[-1]) > surplus:
+        blocks[-1] = blocks[-1][:-surplus]
+    return blocks, strata
+
+
 def quests_entropy(
     structures: Sequence[Atoms], bandwidths: Sequence[float] = BANDWIDTHS, rows: int | None = None
 ) -> np.ndarray:
     """Return the QUESTS entropy at each bandwidth [nats]; at most ln(number of atoms).
 
-    All structures are first scaled to one volume per atom, so only geometry counts and not density.
+    The whole set is first scaled by one factor, which makes the median over its atoms of the volume per atom
+    ``QUESTS_VOLUME``: the result does not depend on the unit of length, and sets of other densities are comparable.
 
     Args:
         structures: periodic structures in any unit of length.
         bandwidths: widths of the kernel [1/Å].
         rows: atoms that count, the first ones; all when omitted.
     """
+    volumes = [atoms.get_volume() / len(atoms) for atoms in structures]
+    factor = (QUESTS_VOLUME / np.median(np.repeat(volumes, [len(atoms) for atoms in structures]))) ** (1 / 3)
     scaled = []
     for atoms in structures:
         copy = Atoms(numbers=np.ones(len(atoms), dtype=int), cell=atoms.cell, positions=atoms.positions, pbc=True)
-        factor = (QUESTS_VOLUME * len(atoms) / atoms.get_volume()) ** (1 / 3)
         copy.set_cell(atoms.cell.array * factor, scale_atoms=True)
         copy.wrap()
         scaled.append(copy)

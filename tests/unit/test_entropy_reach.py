@@ -1,0 +1,107 @@
+"""Crystals in the feature space of a set; the force that keeps the atoms of a structure from becoming equivalent."""
+
+import numpy as np
+import pytest
+import torch
+
+from entromax.config.models import CellSettings, EntropySettings, FeatureSettings, LibrarySettings, SeedSettings
+from entromax.entropy.apart import WIDTH, repulsion
+from entromax.entropy.optimiser import maximise
+from entromax.entropy.reach import common_crystals, hull_distance, measure_reach
+from entromax.entropy.rounds import reference_sample
+from entromax.entropy.seeding import relaxed_seeds
+from entromax.entropy.strata import DatasetState
+from entromax.features import build, evaluate
+from entromax.structures.random_cells import random_structures
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory) -> tuple[LibrarySettings, DatasetState]:
+    folder = tmp_path_factory.mktemp("reference")
+    settings = LibrarySettings(
+        features=FeatureSettings(twojmax=4),
+        cells=CellSettings(atoms=[3, 4]),
+        entropy=EntropySettings(strata=1),
+        reference_structures=48,
+    )
+    reference_sample(settings, seed=1, structures=folder / "random.extxyz", state=folder / "state.npz")
+    return settings, DatasetState.load(folder / "state.npz")
+
+
+def test_repulsion_is_the_kernel_sum_over_the_atoms_of_each_structure_and_its_gradient():
+    rng = np.random.default_rng(0)
+    sizes = torch.tensor([3, 1, 4])
+    system = torch.repeat_interleave(torch.arange(3), sizes)
+    z = torch.tensor(rng.normal(size=(8, 5)), requires_grad=True)
+    direct = []
+    for own in torch.split(z, sizes.tolist()):
+        near = torch.exp(-((own[:, None] - own[None]) ** 2).sum(-1) / (2 * WIDTH**2))
+        direct.append(-torch.log(near.sum(dim=1)).sum())
+    value, gradient = repulsion(z.detach(), system, sizes)
+    np.testing.assert_allclose(value, torch.stack(direct).detach(), atol=1e-12)
+    np.testing.assert_allclose(gradient, torch.autograd.grad(sum(direct), z)[0], atol=1e-12)
+
+
+def test_environments_far_apart_do_not_repel():
+    z = 40 * torch.eye(4, dtype=torch.float64)
+    value, gradient = repulsion(z, torch.zeros(4, dtype=torch.long), torch.tensor([4]))
+    assert float(value.abs()) < 1e-12 and float(gradient.abs().max()) < 1e-12
+
+
+def test_atoms_of_small_cells_stay_different_when_they_are_kept_apart(reference):
+    settings, state = reference
+    features = build(settings.features)
+    seeds = relaxed_seeds(32, settings.cells, np.random.default_rng(3), 60)
+    close = {}
+    for weight in (0.0, 20.0):
+        own = settings.model_copy(update={"entropy": EntropySettings(strata=1, apart=weight)})
+        made = maximise(seeds, state, features, own, torch.device("cpu")).structures
+        y = np.split(state.parts[0].normalise(evaluate(made, features)), np.cumsum([len(a) for a in made])[:-1])
+        gaps = [np.linalg.norm(rows[:, None] - rows[None], axis=2)[np.triu_indices(len(rows), 1)] for rows in y]
+        close[weight] = sum(int((gap < 0.3).sum()) for gap in gaps)
+    assert close[20.0] < 0.5 * close[0.0]
+
+
+def test_no_random_seed_has_two_atoms_unless_nothing_else_is_allowed():
+    rng = np.random.default_rng(0)
+    random_only = SeedSettings(symmetric=0, crystal=0)
+    sizes = {len(atoms) for atoms in random_structures(60, CellSettings(atoms=[1, 4]), rng, random_only)}
+    assert sizes == {1, 3, 4}
+    assert {len(atoms) for atoms in random_structures(5, CellSettings(atoms=[2, 2]), rng, random_only)} == {2}
+
+
+def test_hull_distance_is_zero_inside_and_the_euclidean_distance_outside():
+    cube = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1).T.astype(float)
+    assert hull_distance(np.array([0.2, 0.5, 0.9]), cube) == pytest.approx(0, abs=1e-6)
+    assert hull_distance(np.array([0.5, 0.5, 3.0]), cube) == pytest.approx(2, abs=1e-5)
+    assert hull_distance(np.array([2.0, 2.0, 0.5]), cube) == pytest.approx(2**0.5, abs=1e-5)
+
+
+def test_crystals_of_the_set_are_reached_and_others_no_nearer_than_the_hull(reference):
+    settings, state = reference
+    crystals = common_crystals((1.0, 1.3))
+    own = measure_reach(crystals, crystals, state, settings)
+    np.testing.assert_allclose(own[["hull", "nearest"]], 0, atol=1e-6)
+    seeds = relaxed_seeds(40, settings.cells, np.random.default_rng(5), 60)
+    far = measure_reach(crystals, seeds, state, settings)
+    assert (far["nearest"] >= far["hull"] - 1e-6).all() and far["nearest"].max() > 0.1
+
+
+def test_leverages_of_the_members_of_a_set_average_to_one_less_what_regularisation_takes(reference):
+    settings, state = reference
+    members = relaxed_seeds(80, CellSettings(atoms=[1, 1]), np.random.default_rng(5), 60)
+    for atoms in members:
+        atoms.info["name"] = "member"
+    table = measure_reach(members, members, state, settings)
+    q = evaluate(members, build(settings.features))
+    covariance = state.parts[0].add([state.parts[0].normalise(q)]).covariance()
+    dim = len(covariance)
+    expected = 1 - settings.entropy.eps * np.trace(np.linalg.inv(covariance)) / dim
+    assert table["leverage"].mean() == pytest.approx(expected, rel=1e-6)
+    assert expected < 1
+
+
+def test_an_empty_set_reaches_nothing(reference):
+    settings, state = reference
+    with pytest.raises(ValueError, match="empty"):
+        measure_reach(common_crystals(), [], state, settings)
