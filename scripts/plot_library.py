@@ -1,6 +1,6 @@
 """Draw the library."""
 
-from entromax.config.models import LibrarySettings
+from entromax.config.models import ElementSettings, LibrarySettings
 from entromax.report import plot_library
 from entromax.runtime import job_log
 
@@ -12,6 +12,7 @@ with job_log(snakemake.log[0]):
         table=snakemake.input.table,
         traces=snakemake.input.traces,
         settings=LibrarySettings.model_validate(snakemake.params.library),
+        elements={k: ElementSettings.model_validate(v) for k, v in snakemake.params.elements.items()},
         labelled=snakemake.params.labelled,
         figures=dict(snakemake.output.items()),
     )

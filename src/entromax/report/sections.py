@@ -19,6 +19,10 @@ CITATIONS = (
 )
 ENGINE_CITATIONS = {
     "gpaw": "Labels: J. J. Mortensen et al., GPAW, J. Chem. Phys. 160, 092503 (2024), doi:10.1063/5.0182685.",
+    "qe": "Labels: P. Giannozzi et al., Quantum ESPRESSO, J. Chem. Phys. 152, 154105 (2020), doi:10.1063/5.0005082; "
+    "GTH pseudopotentials: S. Goedecker et al., Phys. Rev. B 54, 1703 (1996), M. Krack, Theor. Chem. Acc. 114, 145 (2005).",
+    "vasp": "Labels: G. Kresse and J. Furthmüller, VASP, Phys. Rev. B 54, 11169 (1996).",
+    "lammps": "Labels: a potential run by LAMMPS, A. P. Thompson et al., Comput. Phys. Commun. 271, 108171 (2022). Not DFT.",
     "emt": "Labels: K. W. Jacobsen et al., Surf. Sci. 366, 394 (1996), as in ASE. A teaching potential, not DFT.",
 }
 FAMILY_CITATIONS = {
@@ -29,14 +33,7 @@ FAMILY_CITATIONS = {
 
 def describe_reference(settings: ElementSettings) -> str:
     """Return the engine and its settings in one phrase."""
-    reference = settings.reference
-    if reference.engine == "emt":
-        return "EMT (a teaching potential, not DFT)"
-    spin = "spin-polarised" if reference.spin else "without spin"
-    return (
-        f"GPAW, {reference.xc}, plane waves to {reference.ecut:g} eV, k-points every {reference.kspacing:g} 1/Å, "
-        f"smearing {reference.width:g} eV, {spin}"
-    )
+    return settings.reference.describe()
 
 
 def what_was_run(settings: CampaignSettings, elements: list[str]) -> Section:
@@ -92,6 +89,12 @@ def library_section(folder: Path, settings: CampaignSettings) -> Section:
         "Every dot is the environment of one atom. Where blue reaches and grey does not, only the maximised "
         "set has been. White markers are perfect crystals.",
     )
+    coverage += embed(
+        figures / "reach.png",
+        "Leverage of perfect crystals in the random and in the maximised set",
+        "How far a linear model fitted to either set would extrapolate to perfect crystals: the variance of its "
+        "prediction relative to that of an average environment of the set. Several dots are several volumes.",
+    )
     captions = {
         "volume": "Volume per atom of the structures.",
         "atoms": "Number of atoms in a cell.",
@@ -104,7 +107,8 @@ def library_section(folder: Path, settings: CampaignSettings) -> Section:
         "The first structures in library order; the darker an atom, the more neighbours within 1.35 d_nn.",
     )
     blocks = [Block(images=growth), *diversity_blocks(read_csv(folder / "diversity.csv"))]
-    blocks += [Block(images=[*coverage, *gallery]), Block(images=shapes)]
+    blocks += [Block(images=coverage), *reach_blocks(read_csv(figures / "reach.csv"))]
+    blocks += [Block(images=gallery), Block(images=shapes)]
     return Section("library", "Library", lead, [block for block in blocks if block != Block()])
 
 
@@ -124,6 +128,27 @@ def diversity_blocks(table: pd.DataFrame) -> list[Block]:
         "it and are independent judges. Larger is more diverse."
     )
     return [Block(text=text, table=Table(("measure [nats]", "random", "maximised", "change"), rows, "Diversity"))]
+
+
+def reach_blocks(table: pd.DataFrame) -> list[Block]:
+    """Return where crystals stand relative to both sets (``measure_reach``), each at its worst volume, or nothing."""
+    if table.empty:
+        return []
+    measures = ["leverage", "hull", "nearest"]
+    both = table.pivot_table(index=["crystal", "v_star"], columns="set", values=measures, sort=False).reset_index()
+    worst = both.loc[both.groupby("crystal", sort=False)[[("leverage", "maximised")]].idxmax().iloc[:, 0]]
+    rows = []
+    for _, row in worst.iterrows():
+        pairs = [number(float(row[name, which])) for name in measures for which in ("random", "maximised")]
+        rows.append((str(row["crystal", ""]), number(float(row["v_star", ""])), *pairs))
+    header = ("crystal", "v*", *(f"{name}, {which}" for name in measures for which in ("random", "maximised")))
+    text = (
+        "Perfect crystals seen from both sets. Leverage: predicted variance of a linear model relative to the average "
+        "of the set, at most 1 everywhere for the best possible set. Hull and nearest: distance to the convex hull of "
+        "the environments and to the closest of them, in standard deviations of the random set per descriptor. "
+        "Crystals at several volumes show the one of largest leverage."
+    )
+    return [Block(text=text, table=Table(header, rows, "Perfect crystals"))]
 
 
 def describe_measure(name: str) -> str:
