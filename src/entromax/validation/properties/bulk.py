@@ -137,7 +137,10 @@ class Elastic(Property):
 
     name = "elastic"
     title = "Elastic constants"
-    explanation = "Central differences of the stress of the relaxed crystal, ions relaxed at every strain."
+    explanation = (
+        "Central differences of the stress of the relaxed crystal, ions relaxed at every strain. Shear constants of "
+        "metals need denser k-points than energies: where reference and published values part, suspect the reference."
+    )
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:
         """Strain the relaxed primitive cell; see ``Property.calc``."""
