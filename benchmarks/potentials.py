@@ -35,6 +35,7 @@ from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures
 from entromax.validation.eos import compare_crystal
 from entromax.validation.errors import predict, summarise
+from entromax.validation.sweep import microseconds_per_atom
 
 MODELS: dict[str, dict[str, Any]] = {
     "gap": {"family": "gap"},
@@ -58,20 +59,6 @@ def cpu_seconds() -> float:
 def peak_megabytes() -> float:
     """Largest resident memory of this process or of a child [MB]."""
     return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
-
-
-def ase_microseconds(calculator: Any, element: str, a: float, steps: int = 10) -> float:
-    """CPU microseconds per atom and step of the ASE calculator."""
-    atoms = bulk(element, "fcc", a=a).repeat((2, 4, 4))
-    rng = np.random.default_rng(0)
-    atoms.positions += rng.normal(scale=0.1, size=atoms.positions.shape)
-    atoms.calc = calculator
-    atoms.get_forces()
-    started = time.process_time()
-    for _ in range(steps):
-        atoms.positions += rng.normal(scale=0.005, size=atoms.positions.shape)
-        atoms.get_forces()
-    return 1e6 * (time.process_time() - started) / steps / len(atoms)
 
 
 def lammps_microseconds(folder: Path, commands: str, element: str, a: float, steps: int = 20) -> float | None:
@@ -133,7 +120,7 @@ def measure(name: str, results: Path, element: str) -> dict[str, Any]:
             "fit_cpu_s": round(fit_seconds, 1),
             "fit_peak_mb": round(memory),
             "errors": errors,
-            "us_per_atom_step": round(ase_microseconds(calculator, element, a), 1),
+            "us_per_atom_step": round(microseconds_per_atom(calculator, element, d_nn), 1),
             "us_per_atom_step_lammps": lammps_microseconds(folder, card["lammps"], element, a)
             if card["lammps"]
             else None,

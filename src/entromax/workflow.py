@@ -1,11 +1,12 @@
 """Checks that the Snakefile makes before any job: the profile, the engines, the families of potentials."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 
 from pydantic import TypeAdapter
 
 from entromax.config.load import ConfigError
-from entromax.config.models import PotentialSettings, ReferenceSettings, Settings
+from entromax.config.models import FamilySettings, PotentialSettings, ReferenceSettings, Settings
 from entromax.labels.engines import engine_available
 from entromax.potentials.base import family_available
 
@@ -71,3 +72,22 @@ def require_families(potentials: Mapping[str, Mapping[str, object]]) -> None:
         settings = TypeAdapter[Settings](PotentialSettings).validate_python(values)
         if message := family_available(settings):
             raise ConfigError(f"potentials.{name}: {message.removeprefix('potentials: ')}")
+
+
+def sweep_points(potentials: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, dict[str, object]]]:
+    """Return the settings of every combination of every potential that has a sweep.
+
+    Args:
+        potentials: validated settings of the potentials by name, as plain data.
+    """
+    points = {}
+    for name, values in potentials.items():
+        settings = TypeAdapter[Settings](PotentialSettings).validate_python(values)
+        if isinstance(settings, FamilySettings) and settings.sweep:
+            points[name] = settings.points()
+    return points
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Return the pattern of a wildcard that takes these values only, and none when there are none."""
+    return "|".join(map(re.escape, sorted(names))) or "(?!)"

@@ -1,4 +1,8 @@
-"""Potentials: one job per element and family."""
+"""Potentials: one job per element and family; with a sweep one per combination, and one that takes the best."""
+
+from entromax.workflow import one_of, sweep_points
+
+SWEEPS = sweep_points(config["potentials"])
 
 
 rule train_potential:
@@ -11,6 +15,8 @@ rule train_potential:
         "<logs>/train_potential/{element}/{potential}.log",
     benchmark:
         "<benchmarks>/train_potential/{element}/{potential}.tsv"
+    wildcard_constraints:
+        potential=one_of(set(POTENTIALS) - set(SWEEPS)),
     conda:
         "../../envs/entromax.yaml"
     resources:
@@ -22,3 +28,52 @@ rule train_potential:
         seed=SEED,
     script:
         "../../scripts/train_potential.py"
+
+
+use rule train_potential as sweep_potential with:
+    output:
+        potential=directory("<results>/{element}/sweeps/{potential}/{point}"),
+    log:
+        "<logs>/sweep_potential/{element}/{potential}/{point}.log",
+    benchmark:
+        "<benchmarks>/sweep_potential/{element}/{potential}/{point}.tsv"
+    wildcard_constraints:
+        potential=one_of(SWEEPS),
+        point="[^/]+",
+    params:
+        settings=lambda wildcards: SWEEPS[wildcards.potential][wildcards.point],
+        d_nn=of_element("d_nn"),
+        seed=SEED,
+
+
+rule choose_potential:
+    input:
+        validation="<results>/{element}/dataset/validation.extxyz",
+        potentials=lambda wildcards: expand(
+            "<results>/{{element}}/sweeps/{{potential}}/{point}",
+            point=SWEEPS[wildcards.potential],
+        ),
+    output:
+        potential=directory("<results>/{element}/potentials/{potential}"),
+        table="<results>/{element}/sweeps/{potential}.csv",
+        chosen="<results>/{element}/sweeps/{potential}.json",
+        picture=report(
+            "<results>/{element}/sweeps/{potential}.png",
+            caption="../report/sweep.rst",
+            category="{element}",
+            subcategory="{potential}",
+            labels={"figure": "sweep: accuracy against cost"},
+        ),
+    log:
+        "<logs>/choose_potential/{element}/{potential}.log",
+    benchmark:
+        "<benchmarks>/choose_potential/{element}/{potential}.tsv"
+    wildcard_constraints:
+        potential=one_of(SWEEPS),
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        points=lambda wildcards: list(SWEEPS[wildcards.potential]),
+        d_nn=of_element("d_nn"),
+    script:
+        "../../scripts/choose_potential.py"

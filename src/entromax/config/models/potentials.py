@@ -73,7 +73,7 @@ class SnapSettings(FamilySettings):
         True, description="fit the zero of energy, too; false: free atoms keep theirs exactly, at a price in accuracy"
     )
     zbl: list[Positive] | None = Field(
-        [0.5, 0.8],
+        [0.6, 0.95],
         min_length=2,
         max_length=2,
         description="radii between which the ZBL repulsion goes to zero [d_nn]; null: no ZBL",
