@@ -25,7 +25,7 @@ from entromax.labels.record import Record
 from entromax.labels.reference import reference_structures
 from entromax.labels.run import label_structures
 from entromax.labels.store import LabelStore
-from entromax.runtime import provenance, write_json
+from entromax.runtime import atomic_path, provenance, write_json
 from entromax.validation.eos import fit_birch_murnaghan
 from entromax.validation.references import phase_energies
 
@@ -111,6 +111,27 @@ def row(engine: str, element: str, kspacing: float | None, store: Path, stored: 
     }
 
 
+def page_table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = [
+        "| engine | | k-spacing | E(bcc) - E(fcc) | all-electron | error | V0 fcc, bcc | B fcc (all-el.) | B bcc |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for entry in rows:
+        start = f"| {entry['engine']} | {entry['element']} | {entry['settings']['kspacing']:g} "
+        if entry["error_mev"] is None:
+            lines.append(f"{start}| not calculated | {entry['all_electron_mev']:g} | | | | |")
+            continue
+        fcc, bcc = (entry["crystals"][crystal] for crystal in CRYSTALS)
+        volumes = ", ".join(f"{crystal['volume_error_percent']:+.1f} %" for crystal in (fcc, bcc))
+        moduli = [f"{c['bulk_modulus_gpa']:.0f} ({c['all_electron_bulk_modulus_gpa']:.0f})" for c in (fcc, bcc)]
+        lines.append(
+            f"{start}| {entry['bcc_minus_fcc_mev']:.1f} | {entry['all_electron_mev']:g} | {entry['error_mev']:+.1f} "
+            f"| {volumes} | {' | '.join(moduli)} |"
+        )
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engines", nargs="+", default=list(ELEMENTS), choices=list(ELEMENTS))
@@ -121,6 +142,7 @@ def main() -> None:
     parser.add_argument("--stored", action="store_true", help="calculate nothing, show what the store holds")
     parser.add_argument("--store", type=Path, default=Path("label_store"), help="folder of the label store")
     parser.add_argument("--json", type=Path, help="write the table there")
+    parser.add_argument("--page", type=Path, help="put the table between the marks in this page (docs/engines.md)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     wanted: list[tuple[str, str, float | None]] = [
@@ -139,6 +161,12 @@ def main() -> None:
         for key in ("volume_error_percent", "bulk_modulus_gpa", "all_electron_bulk_modulus_gpa"):
             table[f"{crystal} {key}"] = [entry["crystals"][crystal][key] for entry in rows]
     print(table.round(2).to_string(index=False))
+    if arguments.page:
+        before, _, after = arguments.page.read_text().partition("<!-- engines -->")
+        after = after.partition("<!-- /engines -->")[2]
+        marked = f"<!-- engines -->\n{page_table(rows)}\n<!-- /engines -->"
+        with atomic_path(arguments.page) as temporary:
+            temporary.write_text(before + marked + after)
     if arguments.json:
         written = {"tolerance_mev": TOLERANCE, "rows": rows}
         write_json(arguments.json, written | {"provenance": provenance(config="benchmarks/engines.py", seed=0)})
