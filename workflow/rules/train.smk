@@ -3,6 +3,11 @@
 from entromax.workflow import one_of, sweep_points
 
 SWEEPS = sweep_points(config["potentials"])
+WITH_ERROR_BARS = [
+    name
+    for name, settings in config["potentials"].items()
+    if settings["family"] in ("snap", "ace")
+]
 
 
 rule train_potential:
@@ -77,3 +82,26 @@ rule choose_potential:
         d_nn=of_element("d_nn"),
     script:
         "../../scripts/choose_potential.py"
+
+
+rule validate_error_bars:
+    input:
+        test="<results>/{element}/dataset/test.extxyz",
+        potential="<results>/{element}/potentials/{potential}",
+    output:
+        metrics="<results>/{element}/validation/{potential}/error_bars.json",
+        picture=report(
+            "<results>/{element}/validation/{potential}/error_bars.png",
+            caption="../report/error_bars.rst",
+            category="{element}",
+            subcategory="{potential}",
+            labels={"figure": "coverage of the error bars"},
+        ),
+    log:
+        "<logs>/validate_error_bars/{element}/{potential}.log",
+    benchmark:
+        "<benchmarks>/validate_error_bars/{element}/{potential}.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    script:
+        "../../scripts/validate_error_bars.py"

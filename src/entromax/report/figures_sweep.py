@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from entromax.report.style import BLUE, GREY, VERMILION, figure, label_logarithmic
+from entromax.report.style import BLUE, GREY, VERMILION, figure
 
 
 def plot_sweep(rows: pd.DataFrame, path: str | Path) -> None:
@@ -30,7 +30,6 @@ def plot_sweep(rows: pd.DataFrame, path: str | Path) -> None:
             textcoords="offset points",
             fontsize=7,
         )
-        axes.set(xscale="log", yscale="log", xlabel="CPU time per atom and step [µs]", ylabel="error over smallest [1]")
-        for axis in (axes.xaxis, axes.yaxis):
-            label_logarithmic(axis)
+        axes.set(xlabel="CPU time per atom and step [µs]", ylabel="error over smallest [1]")
+        axes.set_xlim(left=0)
         axes.legend()
