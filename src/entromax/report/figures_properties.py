@@ -117,7 +117,7 @@ def _plot_values(values: pd.DataFrame, path: str | Path) -> None:
     if values["unit"].nunique() > 1:
         right = values["reference"].fillna(values["published"])
         part = values.assign(**{source: values[source] / right for source in sources})[right.notna()]
-        label = "part of the reference, of the published value where there is none"
+        label = "value / reference (else published)"
     part = part.reset_index(drop=True)
     with figure(path, values, height=1.25 + 0.42 * max(len(part), 1)) as axes:
         if part.empty:

@@ -15,6 +15,7 @@ from entromax.report.sections import present
 from entromax.report.viewer import view
 from entromax.validation.properties import PROPERTIES, Property, Result
 
+MISSING = "A missing reference is calculated when validation.properties_by_dft names the property."
 AGAINST = {"reference": "the reference", "published": "published values"}
 
 
@@ -86,7 +87,8 @@ def property_findings(potential: PotentialResults, limits: Thresholds) -> list[t
             found.append((red, f"{title}: no value, {one.own.reason}."))
         elif one.flags:
             found += [(red, f"It {flag}.") for flag in one.flags]
-        elif verdict is not None and verdict.colour in ("amber", "red"):
+        elif verdict is not None and verdict.colour in ("amber", "red") and one.definition.name != "lattice":
+            # Volume and bulk modulus are among the findings on E(V) already.
             found.append((verdict, f"{title}: {largest_deviation(one, limits)}."))
     return found
 
@@ -150,7 +152,7 @@ def property_blocks(potential: PotentialResults, prefix: str, limits: Thresholds
     figures = []
     for one in properties:
         if one.own.state != "not applicable":
-            note = "" if one.reference.state == "done" else f" Reference: {one.reference.reason}."
+            note = f" Reference: {one.reference.reason}." if one.reference.state == "failed" else ""
             caption = f"{one.definition.title}. {one.definition.explanation}{note}"
             figures += embed(one.figure, f"{one.definition.title} of the potential", caption)
     sources = sorted({source for one in properties for source in one.table["source"].dropna().unique()})
@@ -158,7 +160,7 @@ def property_blocks(potential: PotentialResults, prefix: str, limits: Thresholds
     structures = {name: atoms for one in properties for name, atoms in one.own.structures.items()}
     return [
         Block(table=overview(properties, limits, f"{prefix}physical properties")),
-        Block(text=f"All by the potential took {number(seconds)} s on one core.", note=True),
+        Block(text=f"All by the potential took {number(seconds)} s on one core. {MISSING}", note=True),
         *present(figures),
         Block(fold="All numbers", table=all_numbers(properties, limits)),
         *([Block(viewer=view(structures))] if structures else []),
@@ -175,8 +177,9 @@ def property_section(results: ElementResults, limits: Thresholds) -> Section:
     return Section(
         "properties",
         "Physical properties",
-        "What a user of the potential will calculate. The reference is the method of the labels with its settings, where "
-        "it was asked for; elsewhere published values stand in, which judge that method as well. A deviation counts in per cent of the value, at least "
-        "of a tenth of the largest of its kind; of energies per atom it is a difference.",
+        "What a user of the potential will calculate. The reference is the method of the labels with its settings, "
+        "where it was asked for; elsewhere published values stand in, which judge that method as well. A deviation "
+        "counts in per cent of the value, at least of a tenth of the largest of its kind; of energies per atom it is "
+        "a difference.",
         blocks,
     )

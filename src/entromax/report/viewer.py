@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 
-MIN_ATOMS = 12
+MIN_ATOMS = 24
 """Smaller cells are repeated to at least so many atoms, or nobody would see a crystal in them."""
 
 
@@ -30,7 +30,8 @@ def view(structures: Mapping[str, Atoms]) -> Viewer:
     for name, atoms in structures.items():
         repeats = np.ones(3, dtype=int)
         while len(atoms) * repeats.prod() < MIN_ATOMS:
-            repeats[int(np.argmin(atoms.cell.lengths() * repeats))] += 1
+            lengths = atoms.cell.lengths() * repeats
+            repeats[np.isclose(lengths, lengths.min())] += 1
         shown = atoms.copy()
         shown.wrap()
         shown = shown.repeat(tuple(map(int, repeats)))

@@ -93,7 +93,9 @@ class Phonons(Property):
                 Quantity(f"highest at {label}", float(there[-1]), "THz"),
             ]
         soft = frequencies.min() < IMAGINARY
-        flags = [f"has imaginary phonons in {case.ground_state} (down to {frequencies.min():.2f} THz)"] if soft else []
+        flags = (
+            [f"has imaginary phonons in {case.ground_state} (down to −{-frequencies.min():.2f} THz)"] if soft else []
+        )
         ticks = [("Γ" if name == "G" else name, float(place)) for name, place in zip(names, places, strict=True)]
         return Result("done", "", quantities, pd.concat(curves, ignore_index=True), flags, ticks)
 
