@@ -9,8 +9,8 @@ Two experiments, both judged on structures held out of every order:
 
 Orders: random and the two leverage draws [BJHP26] over several seeds (mean and standard deviation), and the greedy
 D-optimal order, which has no randomness. Every prefix is fitted anew, regularisation by cross-validation included.
-`labels_for_the_same_error` says how many labels each order needs for the error that random reaches with all but the
-last but one number of labels, interpolated on logarithmic scales. Run with OMP_NUM_THREADS=1.
+`labels_for_the_same_error` says how many labels each order needs for the error that random reaches with about half of
+the pool, interpolated on logarithmic scales; None: it does not get there. Run with OMP_NUM_THREADS=1.
 """
 
 import argparse
@@ -202,7 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="?")
     parser.add_argument("--element", default="Al")
-    parser.add_argument("--pool", type=int, default=1500)
+    parser.add_argument("--pool", type=int, default=1500, help="EMT structures to choose from; 0: no EMT")
     parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--json", type=Path, default=Path("docs/results/label_efficiency.json"))
     parser.add_argument("--pictures", type=Path, default=Path("docs/pictures"))
@@ -214,8 +214,9 @@ def main() -> None:
         length = configuration["elements"][arguments.element]["d_nn"]
         data = from_campaign(arguments.results, arguments.element, length)
         tables.append(experiment(f"{arguments.element}, DFT", data, own, length, arguments.seeds))
-    data = from_emt(library, [0.5, 1.6], d_nn, arguments.pool, arguments.pool // 4, seed=1)
-    tables.append(experiment("Al, EMT", data, library, d_nn, arguments.seeds))
+    if arguments.pool:
+        data = from_emt(library, [0.5, 1.6], d_nn, arguments.pool, arguments.pool // 4, seed=1)
+        tables.append(experiment("Al, EMT", data, library, d_nn, arguments.seeds))
     table = pd.concat(tables)
     units = {"energy": "RMSE, meV/atom", "forces": "RMSE, eV/Å", "stress": "RMSE, GPa"}
     found = {"units": units, "seeds": arguments.seeds, "experiments": summarise(table)}
