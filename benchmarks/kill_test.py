@@ -228,30 +228,31 @@ def run_kind(kind: str, folder: Path, profile: Path) -> dict[str, int]:
     return torture(campaign, profile, [how] * kills)
 
 
+def save(kind: str, counts: dict[str, int]) -> None:
+    """Put the counts of one kind into the result file, with new totals."""
+    found = json.loads(RESULT.read_text())["kinds"] if RESULT.exists() else {}
+    found[kind] = {**counts, "what": KINDS[kind][0].__doc__}
+    kinds = {name: found[name] for name in KINDS if name in found}
+    totals = {name: sum(entry[name] for entry in kinds.values()) for name in counts}
+    write_json(RESULT, {**totals, "kinds": kinds, **provenance(config="", seed=4)})
+    print(kind, counts, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
     chosen = parser.parse_args().only
-    counts: dict[str, dict[str, int]] = {}
     with tempfile.TemporaryDirectory(prefix="entromax-kill-") as scratch:
         for kind in (kind for kind in chosen if not KINDS[kind][2]):
             folder = Path(scratch, kind)
             with small_disk(folder / "label_store"):
-                counts[kind] = run_kind(kind, folder, LOCAL)
+                save(kind, run_kind(kind, folder, LOCAL))
             shutil.rmtree(folder)
-            print(kind, counts[kind], flush=True)
         on_slurm = [kind for kind in chosen if KINDS[kind][2]]
         if on_slurm:
             with slurm(Path(scratch)) as profile:
                 for kind in on_slurm:
-                    counts[kind] = run_kind(kind, Path(scratch, kind), profile)
-                    print(kind, counts[kind], flush=True)
-    old = json.loads(RESULT.read_text())["kinds"] if RESULT.exists() else {}
-    counts = {kind: counts.get(kind, old.get(kind)) for kind in KINDS if kind in counts or kind in old}
-    numbers = ("kills", "structures", "labels", "lost", "duplicated", "repeated_attempts")
-    totals = {name: sum(count[name] for count in counts.values()) for name in numbers}
-    kinds = {kind: {**count, "what": KINDS[kind][0].__doc__} for kind, count in counts.items()}
-    write_json(RESULT, {**totals, "kinds": kinds, **provenance(config="", seed=4)})
+                    save(kind, run_kind(kind, Path(scratch, kind), profile))
 
 
 if __name__ == "__main__":
