@@ -7,6 +7,8 @@
    (`sequential_route.py`), both on one and the same state of the dataset; H at equal numbers of structures in every
    stratum of v*, the best first of the batch.
 3. Where the time of the batch goes (`stages.py`).
+4. L-BFGS against FIRE: H reached in CPU seconds (`movers.py`); and one thread against two, in wall time, for which the
+   machine has to be quiet.
 """
 
 import argparse
@@ -27,11 +29,13 @@ import torch
 from ase import Atoms
 from feature_speed import LammpsComputes, LammpsPair, our_calls, random_batch, seconds
 from lammps_descriptors import LammpsDescriptors
+from movers import compare_movers
 from sequential_route import EntropyCalculator, Sequential, grow_one_by_one
 from stages import Stopwatch
 
-from entromax.config.models import CellSettings, LibrarySettings, OptimiserSettings, SeedSettings
+from entromax.config.models import CellSettings, EntropySettings, LibrarySettings, OptimiserSettings, SeedSettings
 from entromax.entropy import rounds
+from entromax.entropy.optimiser import maximise
 from entromax.entropy.strata import DatasetState
 from entromax.features import build
 from entromax.runtime import provenance, write_json
@@ -41,11 +45,12 @@ POTMILL_SECONDS = 4.1
 """CPU seconds of PotMill per accepted structure of 2-25 atoms at 2J = 8, measured earlier, not in this run."""
 
 VARIANTS = {
-    "60 steps, float64": OptimiserSettings(steps=60, precision="float64"),
-    "60 steps, float32": OptimiserSettings(steps=60, precision="float32"),
-    "30 steps, float32": OptimiserSettings(steps=30, precision="float32"),
+    "default": OptimiserSettings(),
+    "default, float64": OptimiserSettings(precision="float64"),
+    "three harvests": OptimiserSettings(harvests=3),
+    "80 steps": OptimiserSettings(steps=80),
 }
-DEFAULT = "60 steps, float64"
+DEFAULT = "default"
 
 
 @dataclass
@@ -182,6 +187,18 @@ def seconds_per_evaluation(
     return {way: float(np.mean(values)) for way, values in times.items()}
 
 
+def with_threads(count: int, seeds: list[Atoms], state: DatasetState, settings: LibrarySettings) -> dict[str, float]:
+    """Return wall and CPU seconds of ten steps with a number of threads."""
+    short = settings.model_copy(update={"optimiser": OptimiserSettings(steps=10, harvests=1)})
+    features = build(settings.features, torch.float32)
+    torch.set_num_threads(count)
+    wall, cpu = time.perf_counter(), time.process_time()
+    maximise(seeds, state, features, short, torch.device("cpu"))
+    row = {"threads": count, "wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
+    torch.set_num_threads(1)
+    return row
+
+
 def with_optimiser(settings: LibrarySettings, variant: str) -> LibrarySettings:
     """Return settings with another optimiser."""
     return settings.model_copy(update={"optimiser": VARIANTS[variant]})
@@ -196,7 +213,7 @@ def compare(settings: LibrarySettings, repeats: int, options: Sequential, seed: 
         start = folder / "state.npz"
         rounds.reference_sample(settings, seed=seed, structures=folder / "random.extxyz", state=start)
         for warm_up in (1, 2):
-            batch_route(with_optimiser(settings, "30 steps, float32"), start, warm_up, seed, folder)
+            batch_route(settings, start, warm_up, seed, folder)
             (folder / "next.npz").replace(start)
         state = DatasetState.load(start)
         for turn in range(repeats):
@@ -231,11 +248,14 @@ def compare(settings: LibrarySettings, repeats: int, options: Sequential, seed: 
         evaluation = seconds_per_evaluation(seeds, state, settings, 3)
         with watch.running():
             batch_route(settings, start, 3, seed, folder)
+        every_other = [atoms for own in seeds for atoms in own[::2]]
         return {
             "start": {"structures": state.structures, "environments": state.n, "h": state.h()},
             "runs": results,
             "sequential_seconds_per_evaluation": evaluation,
             "stages_per_cent": watch.per_cent(),
+            "movers": compare_movers(every_other, state, settings),
+            "threads": [with_threads(count, every_other, state, settings) for count in (1, 2, 1, 2)],
         }
 
 
@@ -290,6 +310,11 @@ def show(result: dict[str, Any]) -> None:
             f"| {row['h_sequential']['median']:.2f} |"
         )
     print(f"\ndefault, if the rival used snad + snav (estimate): {result['ratio_vs_sequential_if_snad_snav']:.1f}")
+    print("\n| mover | step | CPU s | H |\n|---|---|---|---|")
+    for row in result["movers"]:
+        print(f"| {row['mover']} | {row['step']} | {row['cpu_seconds']:.1f} | {row['h_nats']:.2f} |")
+    for row in result["threads"]:
+        print(f"{row['threads']} threads: {row['wall_seconds']:.2f} s wall, {row['cpu_seconds']:.2f} s CPU")
     print("\n| stage | per cent of the batch |\n|---|---|")
     for stage, share in result["stages_per_cent"].items():
         print(f"| {stage} | {share:.1f} |")
@@ -307,6 +332,7 @@ def main() -> None:
     settings = LibrarySettings(
         cells=CellSettings(atoms=[2, 25]),
         seeds=SeedSettings(sizes="uniform"),
+        entropy=EntropySettings(worth=1),  # both routes take what raises H
         structures_per_batch=arguments.structures,
     )
     options = Sequential(steps=arguments.sequential_steps)

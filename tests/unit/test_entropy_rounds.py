@@ -25,7 +25,7 @@ from entromax.structures import content_hash, read_structures
 SETTINGS = LibrarySettings(
     features=FeatureSettings(twojmax=4),
     cells=CellSettings(atoms=[1, 5]),
-    optimiser=OptimiserSettings(steps=25, relax_steps=40),
+    optimiser=OptimiserSettings(steps=25, harvests=3, relax_steps=40),
     reference_structures=64,
     rounds=2,
     batches=2,

@@ -219,3 +219,13 @@ def test_leverage_order_prefers_high_leverage():
     order = leverage_order(blocks, np.zeros(55, dtype=int), "block", np.random.default_rng(0))
     assert sorted(order.tolist()) == list(range(55))
     assert np.mean(np.argsort(order)[50:]) < 15
+
+
+@pytest.mark.parametrize("copies", [1, 30])
+def test_worth_is_a_share_of_the_information_of_an_average_row_at_any_size_of_the_dataset(copies):
+    state = _state(eps=1e-8).add(_blocks(60) * copies)
+    row = np.ones((1, DIM))
+    leverage = float((row @ np.linalg.solve(state.covariance(), row.T))[0, 0])
+    row *= np.sqrt(0.8 * DIM / leverage)  # the average leverage of the rows of a dataset is DIM
+    for worth, accepted in ((0.7, 1), (0.9, 0), (1.0, 0)):
+        assert len(greedy([row], state, only_positive=True, worth=worth).order) == accepted

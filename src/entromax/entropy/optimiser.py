@@ -58,7 +58,7 @@ def maximise(
     5 % up to five times its first value. So all structures are feasible at all times, whatever the number of steps.
     Each stays inside its stratum of v*.
 
-    A harvest takes the structures that raise H of the dataset as they are, greedily, and adds them to the dataset. All
+    A harvest takes the structures that the dataset accepts (:func:`accept`) as they are, and adds them to it. All
     go on from there: those that did not suffice yet are not lost, and the others are driven away from what they have
     just given, so the next one comes at the price of a few steps instead of a whole climb.
 
@@ -101,7 +101,7 @@ def maximise(
         push = torch.where(kept, grown, push * _BACK_OFF)
         if step in settings.optimiser.harvest_steps:
             present = batch.to_atoms()
-            chosen, state = _harvest(present, strata, state, features)
+            chosen, state = _harvest(present, strata, state, features, settings.entropy.worth)
             structures += [present[k] for k in chosen]
             parents += chosen
             objective.functional = EntropyFunctional(state, strata, device, settings.entropy.apart)
@@ -115,13 +115,13 @@ def maximise(
 
 
 def _harvest(
-    structures: list[Atoms], strata: np.ndarray, state: DatasetState, features: Features
+    structures: list[Atoms], strata: np.ndarray, state: DatasetState, features: Features, worth: float
 ) -> tuple[list[int], DatasetState]:
-    """Return which structures raise H, and the state with them."""
+    """Return which structures the dataset accepts, and the state with them."""
     sizes = np.array([len(atoms) for atoms in structures])
     volumes = np.array([reduced_volume(atoms) for atoms in structures])
     blocks = state.blocks(evaluate(structures, features), sizes, volumes)
-    chosen, _, state = accept(blocks, strata, state)
+    chosen, _, state = accept(blocks, strata, state, worth)
     return sorted(chosen), state
 
 

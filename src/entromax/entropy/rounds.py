@@ -149,8 +149,8 @@ def merge_round(
 ) -> None:
     """Choose greedily among the candidates of a round, by gain in the entropy of the joint dataset.
 
-    Duplicates and structures that no longer raise H are dropped. The cost does not depend on the size of the dataset
-    so far.
+    Duplicates and structures that bring less than ``library.entropy.worth`` are dropped. The cost does not depend on
+    the size of the dataset so far.
 
     Args:
         library: section ``library`` of the configuration.
@@ -161,14 +161,14 @@ def merge_round(
         summary: written, numbers of the round (JSON).
 
     Raises:
-        ValueError: the state belongs to other features, or no candidate raises H.
+        ValueError: the state belongs to other features.
     """
     settings = library_settings(library)
     start = load_state(state, settings)
     read = [atoms for path in candidates for atoms in read_structures(path)]
     unique = list({atoms.info["sid"]: atoms for atoms in reversed(read)}.values())[::-1]
     blocks, strata = structure_blocks(unique, start, build(settings.features))
-    order, gains, end = accept(blocks, strata, start)
+    order, gains, end = accept(blocks, strata, start, settings.entropy.worth)
     accepted = [unique[k] for k in order]
     for atoms, gain in zip(accepted, gains, strict=True):
         atoms.info["gain_nats"] = gain
@@ -177,7 +177,9 @@ def merge_round(
         for k, (old, new) in enumerate(zip(start.parts, end.parts, strict=True))
     ]
     if not accepted:
-        logger.warning("no candidate of this round raises H: the library has stopped growing; fewer rounds would do")
+        logger.warning(
+            "no candidate of this round was accepted: the library has stopped growing; fewer rounds would do"
+        )
     write_structures(structures, accepted)
     end.save(new_state)
     write_json(

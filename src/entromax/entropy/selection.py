@@ -26,7 +26,7 @@ class Selection:
     state: EntropyState
 
 
-def greedy(blocks: Sequence[np.ndarray], state: EntropyState, only_positive: bool) -> Selection:
+def greedy(blocks: Sequence[np.ndarray], state: EntropyState, only_positive: bool, worth: float = 1.0) -> Selection:
     """Choose, again and again, the structure that raises H of the joint state most.
 
     The gain of a structure is ln det part - D/2 ln(n'/n). The first part can only shrink while the state grows
@@ -34,10 +34,14 @@ def greedy(blocks: Sequence[np.ndarray], state: EntropyState, only_positive: boo
     again only when its bound could win. The result equals that of evaluating all of them in every step, at a small
     part of the cost.
 
+    The second part, D/2 ln(n'/n), is the first part of a structure whose rows are as informative as the average row of
+    the dataset. ``worth`` below 1 asks for that share of it only: first part > worth D/2 ln(n'/n).
+
     Args:
         blocks: normalised rows [r, D] of each structure.
         state: what they are added to.
-        only_positive: stop when no structure raises H any more; otherwise order all of them.
+        only_positive: stop when no structure raises H (or is worth it) any more; otherwise order all of them.
+        worth: information that a structure must bring, in units of what an average one of its size brings.
     """
     sizes = np.array([len(y) for y in blocks], dtype=int)
     bound = np.full(len(blocks), np.inf)
@@ -47,14 +51,13 @@ def greedy(blocks: Sequence[np.ndarray], state: EntropyState, only_positive: boo
     gains: list[float] = []
     while left.any():
         cost = 0.5 * state.dim * np.log((state.n + sizes) / max(state.n, 1))
-        best = _best(blocks, state, bound, fresh, left, cost)
-        gain = float(bound[best] - cost[best])
-        if only_positive and gain <= 0:
+        best = _best(blocks, state, bound, fresh, left, worth * cost)
+        if only_positive and bound[best] <= worth * cost[best]:
             break
         if state.n == 0:  # the empty state counts one row of regularisation that later ones do not: no valid bound
             bound[:] = np.inf
         order.append(best)
-        gains.append(gain)
+        gains.append(float(bound[best] - cost[best]))
         left[best] = False
         fresh[:] = False
         state = state.add([blocks[best]])
@@ -62,14 +65,15 @@ def greedy(blocks: Sequence[np.ndarray], state: EntropyState, only_positive: boo
 
 
 def accept(
-    blocks: Sequence[np.ndarray], strata: np.ndarray, state: DatasetState
+    blocks: Sequence[np.ndarray], strata: np.ndarray, state: DatasetState, worth: float = 1.0
 ) -> tuple[list[int], list[float], DatasetState]:
-    """Add the structures that raise H of a stratified dataset, best first in each stratum.
+    """Add the structures that raise H of a stratified dataset, or are worth it, best first in each stratum.
 
     Args:
         blocks: normalised rows [r, D] of each structure.
         strata: [S] stratum of each.
         state: what they are added to.
+        worth: as in :func:`greedy`.
 
     Returns:
         Indices of the accepted ones, the gain in H of each when it was chosen [nats], and the state with them.
@@ -79,7 +83,7 @@ def accept(
     parts = []
     for index, part in enumerate(state.parts):
         own = np.flatnonzero(strata == index)
-        selection = greedy([blocks[int(k)] for k in own], part, only_positive=True)
+        selection = greedy([blocks[int(k)] for k in own], part, only_positive=True, worth=worth)
         order += own[selection.order].tolist()
         gains += (selection.gains / len(state.parts)).tolist()
         parts.append(selection.state)
