@@ -1,0 +1,122 @@
+"""MACE trained on EMT: learns, is reproducible, weighs as told, and brings a file for LAMMPS."""
+
+import json
+import re
+import shutil
+import sys
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
+from emt_cells import D_NN, bare, cells, free_atom, relative_errors, write_set
+
+from entromax.config.models import MaceSettings
+from entromax.potentials import load_potential, train_potential
+from entromax.potentials.base import FitError
+from entromax.potentials.mace import LOG, MODEL, TRAINING, VALIDATION, last_line, run_logged, train_command, weighted
+from entromax.structures import read_structures, write_structures
+
+pytestmark = pytest.mark.skipif(find_spec("mace") is None, reason="mace-torch is optional")
+TINY = MaceSettings(channels=8, layers=1, correlation=2, cutoff=1.5, epochs=40, batch_size=2, learning_rate=0.03)
+
+
+def fit(folder, name, train="train.extxyz"):
+    return train_potential(
+        folder / train,
+        folder / "validation.extxyz",
+        potential=folder / name,
+        element="Al",
+        d_nn=D_NN,
+        settings=TINY,
+        seed=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mace")
+    write_set(folder, train=24, validation=6)
+    fit(folder, "mace")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def calculator(folder):
+    return load_potential(folder / "mace")
+
+
+def test_errors_on_unseen_cells_are_below_the_spread_of_the_labels(calculator):
+    energy, forces, stress = relative_errors(cells(12, seed=2), calculator)
+    assert energy < 0.4 and forces < 0.8 and stress < 0.8
+
+
+def test_free_atom_has_its_energy(calculator):
+    atom = bare(free_atom(), calculator)
+    assert atom.get_potential_energy() == pytest.approx(free_atom().info["REF_energy"], abs=1e-8)
+
+
+def test_forces_and_stress_are_derivatives_of_the_energy(calculator):
+    atoms = bare(cells(3, seed=4)[2], calculator)
+    np.testing.assert_allclose(atoms.get_forces(), calculate_numerical_forces(atoms, eps=1e-4), atol=1e-5)
+    np.testing.assert_allclose(atoms.get_stress(), calculate_numerical_stress(atoms, eps=1e-5), atol=1e-5)
+
+
+def first_epoch(log):
+    """Return what MACE logged of its first epoch: loss and errors on the validation set, to many digits."""
+    (line,) = re.findall(r"Epoch 0: (.*)", log.read_text())
+    return line
+
+
+def test_the_same_seed_gives_the_same_training(folder):
+    run = folder / "again"
+    run.mkdir()
+    for name in (TRAINING, VALIDATION):
+        shutil.copy(folder / "mace" / name, run)
+    short = TINY.model_copy(update={"epochs": 1})
+    command = train_command(short, d_nn=D_NN, seed=1, validation=True, device="cpu")
+    assert run_logged(command, run, threads=1) == 0
+    assert first_epoch(run / LOG) == first_epoch(folder / "mace" / LOG)
+    assert (run / MODEL).is_file()
+
+
+def test_the_folder_holds_the_models_their_data_and_the_log_and_nothing_else(folder):
+    names = {path.name for path in (folder / "mace").iterdir()}
+    assert names == {
+        "mace.model",
+        "mace.model-lammps.pt",
+        "mace.log",
+        "train.xyz",
+        "validation.xyz",
+        "potential.json",
+    }
+    card = json.loads((folder / "mace/potential.json").read_text())
+    assert "pair_coeff * * mace.model-lammps.pt Al" in card["lammps"] and card["facts"]["epochs"] == TINY.epochs
+
+
+def test_weights_fall_with_energy_as_the_settings_say():
+    structures = [free_atom(), *cells(10, 0)]
+    prepared = weighted(structures, energy_scale=0.5)
+    energies = np.array([atoms.info["REF_energy"] / len(atoms) for atoms in structures[1:]])
+    weights = [atoms.info["config_weight"] for atoms in prepared]
+    np.testing.assert_allclose(weights[1:], np.exp(-(energies - energies.min()) / 0.5))
+    assert weights[0] == 1 and prepared[0].info["config_type"] == "IsolatedAtom"
+
+
+def test_lengths_are_in_units_of_d_nn():
+    command = train_command(MaceSettings(), d_nn=2.0, seed=3, validation=True, device="cpu")
+    assert "--r_max=3.600000" in command and "--seed=3" in command and "--valid_file=validation.xyz" in command
+
+
+def test_a_training_set_without_a_free_atom_is_refused(folder):
+    structures = read_structures(folder / "train.extxyz")
+    write_structures(folder / "train_without.extxyz", structures[1:])
+    with pytest.raises(FitError, match=r"0 free atoms"):
+        fit(folder, "bad", train="train_without.extxyz")
+    assert not (folder / "bad").exists()
+
+
+def test_what_a_failed_program_said_last_is_quoted(tmp_path):
+    command = [sys.executable, "-c", "print('training'); raise SystemExit('out of memory')"]
+    assert run_logged(command, tmp_path, threads=1) == 1
+    assert last_line(tmp_path / LOG) == "out of memory"
