@@ -183,15 +183,13 @@ def summarise(table: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def draw(part: pd.DataFrame, path: Path) -> None:
-    """Draw the force error of one model on one set against the number of labels."""
-    grouped = part.groupby(["order", "labels"])["forces"].agg(["mean", "std"]).fillna(0)
+    """Draw the force error of one model on one set against the number of labels: mean and range over seeds."""
+    grouped = part.groupby(["order", "labels"])["forces"].agg(["mean", "min", "max"])
     with figure(path, grouped.reset_index()) as axes:
         for order, colour in COLOURS.items():
             curve = grouped.loc[order]
             axes.plot(curve.index, curve["mean"], color=colour, marker="o", markersize=3, label=order.replace("_", " "))
-            axes.fill_between(
-                curve.index, curve["mean"] - curve["std"], curve["mean"] + curve["std"], color=colour, alpha=0.15
-            )
+            axes.fill_between(curve.index, curve["min"], curve["max"], color=colour, alpha=0.15, lw=0)
         axes.set(xscale="log", yscale="log", xlabel="labels", ylabel="force RMSE, held out [eV/Å]")
         for axis in (axes.xaxis, axes.yaxis):
             label_logarithmic(axis)
