@@ -154,7 +154,7 @@ def test_a_label_job_stops_before_its_wall_time_and_goes_on_in_the_next_attempt(
     wait_for(lambda: not {job["JobState"] for job in jobs(stopped.folder)} & set(ALIVE))
     first, *_, last = [job["JobState"] for job in jobs(stopped.folder)]
     assert (first, last) == ("FAILED", "COMPLETED")
-    assert "stopped before the wall time" in (stopped.folder / "logs/label_shard/Al/1.log").read_text()
+    assert "stopped before the wall time" in (stopped.folder / "snakemake.log").read_text()
 
 
 def test_a_restarted_snakemake_leaves_no_job_running_twice(cluster: Path, profile: Path, tmp_path: Path) -> None:
@@ -183,8 +183,9 @@ def test_a_node_that_goes_down_and_comes_back_costs_its_jobs_one_attempt(
     wait_for(lambda: len(campaign.labels()) >= 2)
     node = os.uname().nodename.split(".")[0]
     subprocess.run(["scontrol", "update", f"nodename={node}", "state=down", "reason=test"], check=True)
-    wait_for(lambda: [job["JobState"] for job in jobs(tmp_path)] == ["NODE_FAIL", "PENDING"])
-    subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=True)
+    wait_for(lambda: "NODE_FAIL" in {job["JobState"] for job in jobs(tmp_path)})
+    # Not checked: the node may have come back by itself already.
+    subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=False)
     assert run.wait(timeout=600) == 0, (tmp_path / "snakemake.log").read_text()
     assert set(campaign.labels()) == set(campaign.sids) and not campaign.repeated()
 
