@@ -4,29 +4,32 @@
 
 FOLDER is the one of benchmarks/transfer.py. Writes docs/results/robustness.json (``runs``: dynamics and relaxations
 together; ``stable``: those that stay physical) and docs/pictures/robustness.png. About ten minutes of CPU time;
-runs of a potential that stand beside it are not made again.
+interrupted, it goes on where it was.
 """
 
 import argparse
 import json
-import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.style import context
 
 from entromax.config.models import RobustnessSettings
+from entromax.potentials import load_potential
 from entromax.report.figures_transfer import TRAINING
 from entromax.report.figures_validation import draw_robustness
 from entromax.report.style import SHEET
 from entromax.runtime import atomic_path, config_hash, provenance, write_json
-from entromax.validation.robustness import lowest_crystal, run_parallel
+from entromax.validation.robustness import Task, lowest_crystal, run_task, summarise_runs, tasks
 from entromax.validation.transfer import SETS
 
 ROOT = Path(__file__).parents[1]
@@ -44,20 +47,33 @@ SETTINGS = RobustnessSettings(
 
 
 def runs_of(potential: Path, crystal: Atoms, workers: int) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Run everything with one potential, or read it where the same potential has run before."""
+    """Run everything with one potential; each run is written down when it ends, and none is made again."""
     card = json.loads((potential / "potential.json").read_text())
-    wanted = {"training_hash": card["training_hash"], "settings": SETTINGS.model_dump(mode="json"), "seed": SEED}
-    table_file, summary_file = (potential.with_name(f"{potential.name}.robustness.{kind}") for kind in ("csv", "json"))
-    if summary_file.is_file():
-        known = json.loads(summary_file.read_text())
-        if known["of"] == wanted:
-            return pd.read_csv(table_file), known
-    started = time.monotonic()
-    table, summary = run_parallel(potential, crystal, SETTINGS, SEED, workers)
-    summary |= {"of": wanted, "wall_s": round(time.monotonic() - started)}
-    table.to_csv(table_file, index=False)
-    write_json(summary_file, summary)
-    return table, summary
+    key = config_hash({"training": card["training_hash"], "settings": SETTINGS.model_dump(mode="json"), "seed": SEED})
+    path = potential.with_name(f"{potential.name}.robustness.{key}.jsonl")
+    everything = tasks(SETTINGS)
+    known = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    rows = {entry["task"]: entry["row"] for entry in known}
+    missing = [number for number in range(len(everything)) if number not in rows]
+    with ProcessPoolExecutor(workers, mp_context=get_context("fork"), initializer=_load, initargs=(potential,)) as pool:
+        futures = {pool.submit(_run, everything[number], crystal): number for number in missing}
+        for future in as_completed(futures):
+            rows[futures[future]] = future.result()
+            with path.open("a") as file:
+                file.write(json.dumps({"task": futures[future], "row": future.result()}) + "\n")
+    return summarise_runs([rows[number] for number in range(len(everything))], SETTINGS.timestep)
+
+
+_CALCULATOR: list[BaseCalculator] = []
+"""The potential of a worker process."""
+
+
+def _load(potential: Path) -> None:
+    _CALCULATOR.append(load_potential(potential))
+
+
+def _run(task: Task, crystal: Atoms) -> dict[str, Any]:
+    return run_task(task, crystal, _CALCULATOR[0], SETTINGS, SEED)
 
 
 def survival(axes: Axes, tables: dict[str, pd.DataFrame]) -> None:
@@ -102,7 +118,7 @@ def figures(table: pd.DataFrame, summary: dict[str, Any]) -> dict[str, Any]:
             for reason, n in tested.loc[tested["state"] == "failed", "reason"].value_counts().items()
         },
         "nve": {key: summary["nve"][key] for key in ("state", "drift", "fluctuation")},
-        "wall_s": summary["wall_s"],
+        "seconds": round(summary["seconds"]),
     }
 
 
