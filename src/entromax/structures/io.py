@@ -45,9 +45,10 @@ def write_structures(path: str | Path, structures: Iterable[Atoms]) -> None:
 
 
 def _protect_strings(atoms: Atoms) -> Atoms:
-    """Return a shallow copy whose info strings that look like numbers or booleans are marked as JSON.
+    """Return a shallow copy whose info strings that look like numbers, booleans or nothing are marked as JSON.
 
-    ASE would read ``element=F`` as False and ``settings=0123`` as 123; strings marked as JSON stay strings.
+    ASE would read ``element=F`` as False, ``settings=0123`` as 123, and in ``library_sid= element=Al`` one key for two;
+    strings marked as JSON stay strings.
     """
     unsafe = {key: value for key, value in atoms.info.items() if isinstance(value, str) and _looks_typed(value)}
     if not unsafe:
@@ -59,7 +60,7 @@ def _protect_strings(atoms: Atoms) -> Atoms:
 
 def _looks_typed(text: str) -> bool:
     words = re.findall(r"[^\s,]+", text)
-    return bool(words) and (all(word in _BOOLEANS for word in words) or all(_is_number(word) for word in words))
+    return all(word in _BOOLEANS for word in words) or all(_is_number(word) for word in words)
 
 
 def _is_number(text: str) -> bool:
