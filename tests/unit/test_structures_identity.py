@@ -66,7 +66,15 @@ def test_hash_can_never_be_read_as_a_number(cells):
 
 
 def test_strings_that_look_like_numbers_or_booleans_survive_a_file(tmp_path):
-    info = {"element": "F", "settings": "0123", "sid": "12e45", "library_sid": "", "note": "plain words", "rank": 3, "gain": 0.1 + 0.2}
+    info = {
+        "element": "F",
+        "settings": "0123",
+        "sid": "12e45",
+        "library_sid": "",
+        "note": "plain words",
+        "rank": 3,
+        "gain": 0.1 + 0.2,
+    }
     atoms = Atoms("F", cell=np.eye(3), pbc=True, info=info)
     write_structures(tmp_path / "a.extxyz", [atoms])
     assert read_structures(tmp_path / "a.extxyz")[0].info == info
