@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# envs/setup.sh [test]: system packages (GPAW; Slurm for the tests), then .venv with the versions of requirements.lock.
+# envs/setup.sh [test]: system packages, then .venv with the versions of requirements.lock.
 # Does nothing when .venv already stands for these files. Sourced by ./run and ./test.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -10,7 +10,8 @@ python=${PYTHON:-python3}
     { echo "entromax needs Python 3.11 or newer; '$python' is older. Name another one: PYTHON=python3.12 ./run" >&2; exit 1; }
 
 packages=(g++ libxc-dev libopenblas-dev libfftw3-dev)
-[ "${1:-}" != test ] || packages+=(slurmctld slurmd slurm-client munge)  # a real Slurm for the tests
+# What the tests run besides: a real Slurm, Quantum ESPRESSO with its pseudopotentials, a browser for the reports.
+[ "${1:-}" != test ] || packages+=(slurmctld slurmd slurm-client munge quantum-espresso cp2k-data chromium)
 "$python" -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 missing=()
 for package in "${packages[@]}"; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done
