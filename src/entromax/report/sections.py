@@ -20,9 +20,11 @@ CITATIONS = (
 ENGINE_CITATIONS = {
     "gpaw": "Labels: J. J. Mortensen et al., GPAW, J. Chem. Phys. 160, 092503 (2024), doi:10.1063/5.0182685.",
     "qe": "Labels: P. Giannozzi et al., Quantum ESPRESSO, J. Chem. Phys. 152, 154105 (2020), doi:10.1063/5.0005082; "
-    "GTH pseudopotentials: S. Goedecker et al., Phys. Rev. B 54, 1703 (1996), M. Krack, Theor. Chem. Acc. 114, 145 (2005).",
+    "GTH pseudopotentials: S. Goedecker et al., Phys. Rev. B 54, 1703 (1996), "
+    "M. Krack, Theor. Chem. Acc. 114, 145 (2005).",
     "vasp": "Labels: G. Kresse and J. Furthmüller, VASP, Phys. Rev. B 54, 11169 (1996).",
-    "lammps": "Labels: a potential run by LAMMPS, A. P. Thompson et al., Comput. Phys. Commun. 271, 108171 (2022). Not DFT.",
+    "lammps": "Labels: a potential run by LAMMPS, not DFT. "
+    "A. P. Thompson et al., Comput. Phys. Commun. 271, 108171 (2022).",
     "emt": "Labels: K. W. Jacobsen et al., Surf. Sci. 366, 394 (1996), as in ASE. A teaching potential, not DFT.",
 }
 FAMILY_CITATIONS = {
