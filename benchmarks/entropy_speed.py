@@ -7,8 +7,7 @@
    (`sequential_route.py`), both on one and the same state of the dataset; H at equal numbers of structures in every
    stratum of v*, the best first of the batch.
 3. Where the time of the batch goes (`stages.py`).
-4. L-BFGS against FIRE: H reached in CPU seconds (`movers.py`); and one thread against two, in wall time, for which the
-   machine has to be quiet.
+4. L-BFGS against FIRE: H reached in CPU seconds (`movers.py`).
 """
 
 import argparse
@@ -35,7 +34,6 @@ from stages import Stopwatch
 
 from entromax.config.models import CellSettings, EntropySettings, LibrarySettings, OptimiserSettings, SeedSettings
 from entromax.entropy import rounds
-from entromax.entropy.optimiser import maximise
 from entromax.entropy.strata import DatasetState
 from entromax.features import build
 from entromax.runtime import provenance, write_json
@@ -187,18 +185,6 @@ def seconds_per_evaluation(
     return {way: float(np.mean(values)) for way, values in times.items()}
 
 
-def with_threads(count: int, seeds: list[Atoms], state: DatasetState, settings: LibrarySettings) -> dict[str, float]:
-    """Return wall and CPU seconds of ten steps with a number of threads."""
-    short = settings.model_copy(update={"optimiser": OptimiserSettings(steps=10, harvests=1)})
-    features = build(settings.features, torch.float32)
-    torch.set_num_threads(count)
-    wall, cpu = time.perf_counter(), time.process_time()
-    maximise(seeds, state, features, short, torch.device("cpu"))
-    row = {"threads": count, "wall_seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - cpu}
-    torch.set_num_threads(1)
-    return row
-
-
 def with_optimiser(settings: LibrarySettings, variant: str) -> LibrarySettings:
     """Return settings with another optimiser."""
     return settings.model_copy(update={"optimiser": VARIANTS[variant]})
@@ -255,7 +241,6 @@ def compare(settings: LibrarySettings, repeats: int, options: Sequential, seed: 
             "sequential_seconds_per_evaluation": evaluation,
             "stages_per_cent": watch.per_cent(),
             "movers": compare_movers(every_other, state, settings),
-            "threads": [with_threads(count, every_other, state, settings) for count in (1, 2, 1, 2)],
         }
 
 
@@ -313,8 +298,6 @@ def show(result: dict[str, Any]) -> None:
     print("\n| mover | step | CPU s | H |\n|---|---|---|---|")
     for row in result["movers"]:
         print(f"| {row['mover']} | {row['step']} | {row['cpu_seconds']:.1f} | {row['h_nats']:.2f} |")
-    for row in result["threads"]:
-        print(f"{row['threads']} threads: {row['wall_seconds']:.2f} s wall, {row['cpu_seconds']:.2f} s CPU")
     print("\n| stage | per cent of the batch |\n|---|---|")
     for stage, share in result["stages_per_cent"].items():
         print(f"| {stage} | {share:.1f} |")

@@ -5,7 +5,9 @@ optimiser needs), with and without the neighbour search. LAMMPS: `compute sna/at
 values and the gradients of every component; the time of the computes alone), and, as the stronger opponent where only
 the gradient of a linear combination is wanted, the adjoint of `pair_style snap` (a whole `run 0`, search included).
 
-    OMP_NUM_THREADS=1 PYTHONPATH=src python benchmarks/feature_speed.py [--repeats 5]
+    OMP_NUM_THREADS=1 PYTHONPATH=src python benchmarks/feature_speed.py [--repeats 5] [--json FILE]
+
+The last table is in wall time and needs a quiet machine: one thread against two.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from lammps_snap import settings, start
 
 from entromax.features import Batch, batch_features, find_pairs
 from entromax.features.bispectrum import Bispectrum
+from entromax.runtime import provenance, write_json
 
 CUTOFF = 2.0
 
@@ -151,10 +154,29 @@ def measure(structures: list[Atoms], twojmax: int, repeats: int) -> dict[str, fl
     return {name: float(np.median(values)) / atoms * 1e6 for name, values in times.items()}
 
 
+def by_threads(structures: list[Atoms], repeats: int) -> dict[str, float]:
+    """Median microseconds of wall time per atom in float32 at 2J = 8 with one thread and with two, in turns."""
+    plain, _ = our_calls(structures, 8, torch.float32)
+    times: dict[int, list[float]] = {1: [], 2: []}
+    for turn in range(repeats + 1):
+        for threads, values in times.items():
+            torch.set_num_threads(threads)
+            begin = time.perf_counter()
+            plain()
+            if turn:
+                values.append(time.perf_counter() - begin)
+    torch.set_num_threads(1)
+    atoms = sum(map(len, structures))
+    return {f"{threads} threads": float(np.median(values)) / atoms * 1e6 for threads, values in times.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    arguments = parser.parse_args()
+    repeats = arguments.repeats
+    rows = []
     torch.set_num_threads(1)
     cases = {"64 random cells": random_batch(64, seed=0), "fcc, 500 atoms": crystal(5)}
     header = [
@@ -175,6 +197,7 @@ def main() -> None:
         pairs = len(find_pairs(batch, CUTOFF)) / batch.n_atoms
         for twojmax in (2, 4, 6, 8):
             result = measure(structures, twojmax, repeats)
+            rows.append({"structures": name, "pairs_per_atom": pairs, "twojmax": twojmax} | result)
             ratio = result["sna + snad"] / result["ours"]
             adjoint = result["pair snap"] / result["ours + search"]
             cells = [f"{value:.0f}" for value in result.values()]
@@ -182,6 +205,13 @@ def main() -> None:
                 f"| {name} | {pairs:.0f} | {twojmax} | {' | '.join(cells)} | {ratio:.1f} | {adjoint:.2f} |", flush=True
             )
     print("\nMicroseconds of CPU per atom, medians; ratio = sna+snad / ours, ratio adj. = pair snap / (ours + search).")
+    threads = {name: by_threads(structures, repeats) for name, structures in cases.items()}
+    for name, row in threads.items():
+        print(f"{name}, wall: {row['1 threads']:.0f} with one thread, {row['2 threads']:.0f} with two")
+    if arguments.json:
+        origin = provenance(config="benchmarks/feature_speed.py", seed=0)
+        result = {"cpu_microseconds_per_atom": rows, "wall_microseconds_per_atom": threads, "provenance": origin}
+        write_json(arguments.json, result)
 
 
 if __name__ == "__main__":
