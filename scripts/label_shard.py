@@ -1,7 +1,5 @@
 """Label one shard of structures."""
 
-from pathlib import Path
-
 from pydantic import TypeAdapter
 
 from entromax.config.models import LabelSettings, ReferenceSettings
@@ -10,7 +8,7 @@ from entromax.runtime import job_log, seconds_left
 
 with job_log(snakemake.log[0]):
     label_shard(
-        Path(snakemake.input.structures, f"shard_{snakemake.wildcards.shard}.extxyz"),
+        f"{snakemake.input.structures}/shard_{snakemake.wildcards.shard}.extxyz",
         labels=snakemake.output.labels,
         ledger=snakemake.output.ledger,
         element=snakemake.wildcards.element,

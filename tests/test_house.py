@@ -59,8 +59,8 @@ IMPORTS_ALLOWED = {
     "entropy": {"config", "structures", "features"},
     "labels": {"config", "structures"},
     "dataset": {"config", "structures", "labels"},
-    "potentials": {"config", "structures", "labels", "dataset"},
-    "validation": {"config", "structures", "labels", "dataset", "potentials"},
+    "potentials": {"config", "structures", "features", "labels", "dataset"},
+    "validation": {"config", "structures", "features", "labels", "dataset", "potentials"},
 }
 
 

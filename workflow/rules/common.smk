@@ -27,6 +27,7 @@ except ConfigError as error:
 
 SEED = config["seed"]
 ELEMENTS = list(config["elements"])
+TRANSFER = config["validation"]["transfer"]
 POTENTIALS = list(config["potentials"])
 ROUNDS = range(1, config["library"]["rounds"] + 1)
 BATCHES = range(1, config["library"]["batches"] + 1)
@@ -72,3 +73,8 @@ def by_attempt(amount):
 def of_element(key):
     """Setting of an element; `lookup` searches the whole configuration once per job, milliseconds times thousands."""
     return lambda wildcards: config["elements"][wildcards.element][key]
+
+
+def if_transfer(path):
+    """What only a campaign with a conventional set has."""
+    return path if TRANSFER["structures"] else []

@@ -1,6 +1,5 @@
 """Transfer: the same family fitted to the library and to a conventional set, each potential tested on both."""
 
-TRANSFER = config["validation"]["transfer"]
 CONVENTIONAL_SHARDS = range(
     1, -(-TRANSFER["structures"] // config["labels"]["shard_size"]) + 1
 )
@@ -10,11 +9,6 @@ FITS = [f"{name}_{p}" for name in TRAINING_SETS for p in TRANSFER["percents"]]
 
 wildcard_constraints:
     fit="|".join(FITS),
-
-
-def if_transfer(path):
-    """What only a campaign with a conventional set has."""
-    return path if TRANSFER["structures"] else []
 
 
 rule make_conventional:
