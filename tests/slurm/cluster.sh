@@ -10,7 +10,12 @@ stop() {
     # Jobs outlive the daemons; a controller that is gone already is no reason to wait.
     timeout 5 scancel --quiet --full --signal=KILL --user="$(id -un)" 2>/dev/null || true
     for daemon in slurmd slurmctld munged; do
-        [ ! -s "$dir/$daemon.pid" ] || kill "$(cat "$dir/$daemon.pid")" 2>/dev/null || true
+        [ -s "$dir/$daemon.pid" ] || continue
+        pid=$(cat "$dir/$daemon.pid")
+        kill "$pid" 2>/dev/null || continue
+        # slurmd may wait for its steps; the next cluster needs its port.
+        for _ in $(seq 30); do kill -0 "$pid" 2>/dev/null && sleep 0.1 || break; done
+        kill -KILL "$pid" 2>/dev/null || true
     done
     # Left behind, they would make every start of Snakemake wait 10 s for a controller that is gone.
     rm -f /etc/slurm/slurm.conf /etc/slurm/gres.conf
