@@ -208,6 +208,7 @@ def plot(table: pd.DataFrame, path: Path) -> None:
         right = axes.twinx()
         right.semilogx(table.structures, table.h_nats, "s-", color=BLUE, label="H")
         right.semilogx(table.structures, table["quests_0.06_nats"], "^-", color=GREEN, label="QUESTS, 0.06")
+        right.grid(visible=False)
         right.set_ylabel("entropy [nats]")
         lines = axes.get_lines()[:1] + right.get_lines()
         axes.legend(lines, [str(line.get_label()) for line in lines], loc="lower right")
