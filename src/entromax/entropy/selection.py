@@ -54,10 +54,10 @@ def greedy(blocks: Sequence[np.ndarray], state: EntropyState, only_positive: boo
         best = _best(blocks, state, bound, fresh, left, worth * cost)
         if only_positive and bound[best] <= worth * cost[best]:
             break
-        if state.n == 0:  # the empty state counts one row of regularisation that later ones do not: no valid bound
-            bound[:] = np.inf
         order.append(best)
         gains.append(float(bound[best] - cost[best]))
+        if state.n == 0:  # the empty state counts one row of regularisation that later ones do not: no valid bound
+            bound[:] = np.inf
         left[best] = False
         fresh[:] = False
         state = state.add([blocks[best]])
