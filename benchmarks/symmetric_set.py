@@ -26,7 +26,7 @@ from assyst.perturbations import Rattle, Stretch, perturb
 from assyst.relaxations import FullRelax, VolumeRelax, relax
 
 D_NN = 2.74  # Å, of tungsten
-CRYSTALS = 250
+CRYSTALS = 150
 
 
 def main(pipeline: str, scaled: str) -> None:
