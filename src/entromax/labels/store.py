@@ -1,8 +1,8 @@
 """Append-only label store: what has been calculated once is never lost and never calculated again.
 
-``<root>/<element>/<physics hash>/<host>-<pid>-<time>.jsonl``, one line per finished structure, each flushed to the
-disk while the engine goes on with the next. Every writer has a file of its own: no locks, safe on Lustre and NFS. No Snakemake rule has
-the store as its output, so an interrupted job loses only what it was working on or just writing.
+``<root>/<element>/<physics hash>/<host>-<pid>-<time>.jsonl``, one line per finished structure, flushed to the disk
+before its worker begins another. Every writer has a file of its own: no locks, safe on Lustre and NFS. No Snakemake
+rule has the store as its output, so an interrupted job loses at most the structures it was working on.
 """
 
 import json
