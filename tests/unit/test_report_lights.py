@@ -28,7 +28,8 @@ def potential(**changes: object) -> PotentialResults:
         "eos": {"fcc": FCC},
         "parameters": pd.DataFrame(),
         "robustness": {"fraction": 1.0, "nve": {"state": "conserved"}},
-        "runs": pd.DataFrame({"state": ["physical"]}),
+        "runs": pd.DataFrame({"kind": ["hot"], "state": ["physical"]}),
+        "transfer": {},
     }
     return PotentialResults(**(values | changes))
 
@@ -125,6 +126,7 @@ def test_flawless_potential_is_green_and_still_says_what_was_not_tested() -> Non
                 "runs": pd.DataFrame(
                     [
                         {
+                            "kind": "hot",
                             "state": "failed",
                             "temperature": 3000.0,
                             "compression": 0.85,
@@ -185,6 +187,9 @@ def test_thresholds_of_the_configuration_decide() -> None:
 def test_captions_render_with_the_default_configuration(caption: Path) -> None:
     element = {"d_nn": 2.86, "volume": [0.5, 1.6], "ground_state": "fcc", "crystals": {"fcc": {"volume": 16.5}}}
     settings = CampaignSettings.model_validate({"elements": {"Al": {**element, "reference": {"engine": "emt"}}}})
-    job = {"config": settings.model_dump(mode="json"), "wildcards": {"element": "Al", "potential": "gap"}}
+    config = settings.model_dump(mode="json")
+    wildcards = {"element": "Al", "potential": "gap", "property": "elastic"}
+    params = {"properties": config["validation"]["property_settings"]}
+    job = {"config": config, "wildcards": wildcards, "params": params}
     text = Environment(undefined=StrictUndefined).from_string(caption.read_text()).render(snakemake=job)
     assert text.strip() and "{{" not in text

@@ -3,6 +3,7 @@
 import logging
 import queue
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
@@ -130,9 +131,8 @@ def label_structures(
             "%s, %s, settings %s: %d structures, %d of them in the store or rejected, %d to label",
             *(element, version, settings, len(structures), len(results), len(todo)),
         )
-        job = _Job(reference, limits, rungs, settings, version, clock, labels.failures)
+        job = _Job(reference, limits, rungs, settings, version, clock, labels)
         for number, record in enumerate(job.label(list(todo.values()), workers), start=1):
-            labels.append(record)
             atoms = todo[record.sid][0]
             results[record.sid] = judge(record, atoms, limits, len(rungs)) or record
             _log_progress(results[record.sid], number, len(todo), clock, workers)
@@ -171,11 +171,12 @@ class _Job:
     settings: str
     version: str
     clock: Clock
-    failures: Path
+    store: LabelStore
     durations: list[float] = field(default_factory=list)
+    writing: threading.Lock = field(default_factory=threading.Lock)
 
     def label(self, todo: Sequence[tuple[Atoms, Record | None]], workers: int) -> Iterator[Record]:
-        """Yield the records of ``todo`` as they are finished; those for which no time is left are not among them."""
+        """Yield the records of ``todo`` once they are on the disk; none for what there was no time for."""
         if not todo:
             return
         module = engine_entry(self.reference).module
@@ -195,10 +196,18 @@ class _Job:
     def _label_one(
         self, atoms: Atoms, known: Record | None, free: "queue.SimpleQueue[Worker]", scratch: Path
     ) -> Record | None:
-        """Climb the recovery ladder with one structure; None when there is no time for it."""
+        """Climb the recovery ladder with one structure; None when there is no time for it.
+
+        The worker gets nothing new to do before the record is on the disk: on a slow one, labels that are
+        calculated but not yet kept would pile up otherwise, and be lost with the job.
+        """
         worker = free.get()
         try:
-            return self._climb(atoms, list(known.attempts) if known else [], worker, scratch)
+            record = self._climb(atoms, list(known.attempts) if known else [], worker, scratch)
+            if record is not None:
+                with self.writing:
+                    self.store.append(record)
+            return record
         except WorkerStoppedError:
             return None
         finally:
@@ -246,7 +255,7 @@ class _Job:
         return new_record(atoms, self.settings, self.version, state, **values)
 
     def _failure(self, atoms: Atoms) -> Path:
-        return self.failures / f"{atoms.info['sid']}.txt"
+        return self.store.failures / f"{atoms.info['sid']}.txt"
 
 
 def _results(futures: Sequence["Future[Record | None]"]) -> Iterator[Record]:
