@@ -28,7 +28,9 @@ def potential(**changes: object) -> PotentialResults:
         "eos": {"fcc": FCC},
         "parameters": pd.DataFrame(),
         "robustness": {"fraction": 1.0, "nve": {"state": "conserved"}},
-        "runs": pd.DataFrame({"kind": ["hot"], "state": ["physical"]}),
+        "runs": pd.DataFrame(
+            {"kind": ["hot"], "state": ["physical"], "temperature": [300.0], "compression": [1.0], "reason": [""]}
+        ),
         "transfer": {},
     }
     return PotentialResults(**(values | changes))
