@@ -58,6 +58,14 @@ def test_every_way_to_fail_has_its_state_and_the_others_are_labelled(tmp_path):
     assert states["rung1"] == ("converged", "")
 
 
+def test_a_structure_labelled_for_one_purpose_serves_another_under_its_own_name(tmp_path):
+    reference = HostileSettings(calls=str(tmp_path / "calls"))
+    label([structure(config_type="property", library_sid="")], tmp_path, reference=reference)
+    (again,) = label([structure(config_type="fcc")], tmp_path, reference=reference)
+    assert again.atoms().info["config_type"] == "fcc" and again.library_sid == "lib0"
+    assert len((tmp_path / "calls").read_text().split()) == 1
+
+
 def test_the_ladder_records_each_attempt_and_marks_changed_physics(tmp_path):
     easy, second, third = label([structure(n, behave=f"rung{n}") for n in range(3)], tmp_path)
     assert [len(record.attempts) for record in (easy, second, third)] == [1, 2, 3]

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,16 @@ def label_structures(
             f"{element}: stopped before the wall time of {wall_time:.0f} s with {left} of {len(structures)} structures "
             f"to go; everything labelled so far is in {labels.folder}: run the job again to continue"
         )
-    return [results[atoms.info["sid"]] for atoms in structures]
+    return [_for_this_purpose(results[atoms.info["sid"]], atoms) for atoms in structures]
+
+
+def _for_this_purpose(record: Record, atoms: Atoms) -> Record:
+    """Return the record under the names it goes by here: the store may hold it from another use of the structure."""
+    return replace(
+        record,
+        library_sid=str(atoms.info.get("library_sid", "")),
+        config_type=str(atoms.info.get("config_type", "library")),
+    )
 
 
 def _require_sids(structures: Sequence[Atoms]) -> None:
