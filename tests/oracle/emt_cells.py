@@ -7,6 +7,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
+from entromax.potentials.base import train_potential
 from entromax.structures import with_sid, write_structures
 
 D_NN = 2.86
@@ -48,6 +49,19 @@ def cells(count, seed):
 def write_set(folder: Path, train: int, validation: int) -> None:
     write_structures(folder / "train.extxyz", [free_atom(), *cells(train, 0)])
     write_structures(folder / "validation.extxyz", cells(validation, 1))
+
+
+def fit(folder, name, settings, train="train.extxyz", validation="validation.extxyz"):
+    """Train on a set of ``write_set`` and return the card of the potential, which is ``folder / name``."""
+    return train_potential(
+        folder / train,
+        folder / validation,
+        potential=folder / name,
+        element="Al",
+        d_nn=D_NN,
+        settings=settings,
+        seed=1,
+    )
 
 
 def bare(atoms, calculator):

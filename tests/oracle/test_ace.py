@@ -10,10 +10,10 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
-from emt_cells import D_NN, bare, cells, free_atom, labelled, relative_errors, write_set
+from emt_cells import bare, cells, fit, free_atom, labelled, relative_errors, write_set
 
 from entromax.config.models import AceSettings
-from entromax.potentials import load_potential, train_potential
+from entromax.potentials import load_potential
 from entromax.potentials.ace_model import AceBasis, import_pyace
 from entromax.potentials.base import FitError
 from entromax.structures import write_structures
@@ -22,23 +22,11 @@ pytestmark = pytest.mark.skipif(find_spec("pyace") is None, reason="python-ace i
 SETTINGS = AceSettings(functions=60, folds=4)
 
 
-def fit(folder, name, settings=SETTINGS, train="train.extxyz", validation="validation.extxyz"):
-    return train_potential(
-        folder / train,
-        folder / validation,
-        potential=folder / name,
-        element="Al",
-        d_nn=D_NN,
-        settings=settings,
-        seed=1,
-    )
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ace")
     write_set(folder, train=60, validation=20)
-    fit(folder, "ace")
+    fit(folder, "ace", SETTINGS)
     return folder
 
 
@@ -119,7 +107,7 @@ def test_lammps_file_holds_the_same_potential(folder, calculator):
 
 
 def test_the_same_seed_gives_the_same_potential_with_any_cell_of_a_crystal(folder, calculator):
-    fit(folder, "again")
+    fit(folder, "again", SETTINGS)
     again = load_potential(folder / "again")
     for atoms in cells(3, seed=7):
         mirrored = bare(atoms, again)
@@ -149,7 +137,7 @@ def test_functions_never_outnumber_half_of_the_environments(folder):
 def test_other_elements_are_refused(folder, calculator):
     write_structures(folder / "copper.extxyz", [free_atom(), labelled(bulk("Cu")), *cells(12, 0)])
     with pytest.raises(FitError, match="holds Cu; this is a potential of Al"):
-        fit(folder, "copper", train="copper.extxyz")
+        fit(folder, "copper", SETTINGS, train="copper.extxyz")
     with pytest.raises(ValueError, match="Unsupported species"):
         calculator.calculate(molecule("O2", cell=[10] * 3, pbc=True))
 

@@ -9,10 +9,10 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
-from emt_cells import D_NN, bare, cells, free_atom, relative_errors, write_set
+from emt_cells import D_NN, bare, cells, fit, free_atom, relative_errors, write_set
 
 from entromax.config.models import MaceSettings
-from entromax.potentials import load_potential, train_potential
+from entromax.potentials import load_potential
 from entromax.potentials.base import FitError
 from entromax.potentials.mace import LOG, MODEL, TRAINING, VALIDATION, last_line, run_logged, train_command, weighted
 from entromax.structures import read_structures, write_structures
@@ -21,23 +21,11 @@ pytestmark = pytest.mark.skipif(find_spec("mace") is None, reason="mace-torch is
 TINY = MaceSettings(channels=8, layers=1, correlation=2, cutoff=1.5, epochs=40, batch_size=2, learning_rate=0.03)
 
 
-def fit(folder, name, train="train.extxyz"):
-    return train_potential(
-        folder / train,
-        folder / "validation.extxyz",
-        potential=folder / name,
-        element="Al",
-        d_nn=D_NN,
-        settings=TINY,
-        seed=1,
-    )
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mace")
     write_set(folder, train=24, validation=6)
-    fit(folder, "mace")
+    fit(folder, "mace", TINY)
     return folder
 
 
@@ -112,7 +100,7 @@ def test_a_training_set_without_a_free_atom_is_refused(folder):
     structures = read_structures(folder / "train.extxyz")
     write_structures(folder / "train_without.extxyz", structures[1:])
     with pytest.raises(FitError, match=r"0 free atoms"):
-        fit(folder, "bad", train="train_without.extxyz")
+        fit(folder, "bad", TINY, train="train_without.extxyz")
     assert not (folder / "bad").exists()
 
 

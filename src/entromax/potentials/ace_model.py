@@ -15,7 +15,7 @@ from ase.data import atomic_numbers
 from ase.stress import voigt_6_to_full_3x3_strain
 
 from entromax.potentials.snap_model import with_room
-from entromax.potentials.zbl import Zbl, zbl_of
+from entromax.potentials.zbl import Zbl, lammps_commands, zbl_of
 from entromax.runtime import atomic_path
 
 BASIS, ACTIVE_SET, MODEL, LAMMPS = "ace.yaml", "ace.asi", "ace.npz", "ace.yace"
@@ -75,14 +75,7 @@ class AceModel:
 
     def commands(self) -> str:
         """Return the commands of a LAMMPS with the package ML-PACE."""
-        pace = f"{LAMMPS} {self.element}"
-        if self.zbl is None:
-            return f"pair_style pace\npair_coeff * * {pace}"
-        number = atomic_numbers[self.element]
-        return (
-            f"pair_style hybrid/overlay zbl {self.zbl[0]!r} {self.zbl[1]!r} pace\n"
-            f"pair_coeff * * zbl {number} {number}\npair_coeff * * pace {pace}"
-        )
+        return lammps_commands(self.zbl, self.element, "pace", f"{LAMMPS} {self.element}")
 
 
 class AceBasis:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from entromax.features import Batch, NeighbourList, pair_vectors
 from entromax.features.bispectrum import Bispectrum
-from entromax.potentials.zbl import Zbl, from_pairs
+from entromax.potentials.zbl import Zbl, from_pairs, lammps_commands
 from entromax.runtime import atomic_path
 
 MODEL, INCLUDE = "snap.npz", "snap.lammps"
@@ -79,14 +79,8 @@ class SnapModel:
 
     def commands(self) -> str:
         """Return the commands of LAMMPS that use the files."""
-        snap = f"{self.element}.snapcoeff {self.element}.snapparam {self.element}"
-        if self.zbl is None:
-            return f"pair_style snap\npair_coeff * * {snap}"
-        number = atomic_numbers[self.element]
-        return (
-            f"pair_style hybrid/overlay zbl {self.zbl[0]!r} {self.zbl[1]!r} snap\n"
-            f"pair_coeff * * zbl {number} {number}\npair_coeff * * snap {snap}"
-        )
+        files = f"{self.element}.snapcoeff {self.element}.snapparam {self.element}"
+        return lammps_commands(self.zbl, self.element, "snap", files)
 
     def compute_arguments(self) -> str:
         """Return the arguments of ``compute snap`` of LAMMPS for the same components."""
@@ -105,7 +99,10 @@ class SnapCalculator(Calculator):
     def __init__(self, model: SnapModel, **kwargs: Any) -> None:
         """Prepare features and coefficients."""
         super().__init__(**kwargs)
-        self.implemented_properties = ["energy", "energies", "forces", "stress", "energy_std", "forces_std"]
+        self.implemented_properties = [
+            *("energy", "free_energy", "energies", "forces", "stress"),
+            *("energy_std", "forces_std"),
+        ]
         self.model = model
         self._features = Bispectrum(model.cutoff, model.twojmax, RFAC0)
         empty = torch.zeros(0, 3, dtype=torch.float64)
@@ -143,7 +140,8 @@ class SnapCalculator(Calculator):
 
         forces, virial = derivatives(energies.sum())
         values = energies.detach().numpy()
-        self.results = {"energy": float(values.sum()), "energies": values, "forces": forces}
+        energy = float(values.sum())
+        self.results = {"energy": energy, "free_energy": energy, "energies": values, "forces": forces}
         if self.atoms.pbc.all():
             self.results["stress"] = virial / self.atoms.get_volume()
         if "energy_std" in properties or "forces_std" in properties:

@@ -1,7 +1,7 @@
 """Settings of the potential families."""
 
 from itertools import product
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -62,13 +62,48 @@ class GapSettings(FamilySettings):
     energy_scale: float = Field(5.0, gt=0, description="errors grow as exp(E/2 energy_scale), E above lowest [eV/atom]")
 
 
-class SnapSettings(FamilySettings):
+class WeightedSettings(FamilySettings):
+    """Families that minimise weighted squared errors."""
+
+    energy_weight: float = Field(100.0, ge=0, description="weight of squared energy errors [1/(eV/atom)^2]")
+    force_weight: float = Field(1.0, ge=0, description="weight of squared force errors [1/(eV/Å)^2]")
+    stress_weight: float = Field(1000.0, ge=0, description="weight of squared stress errors [1/(eV/Å^3)^2]")
+    energy_scale: float = Field(5.0, gt=0, description="weights fall as exp(-E/energy_scale), E above lowest [eV/atom]")
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> Self:
+        if self.energy_weight == self.force_weight == self.stress_weight == 0:
+            raise ValueError(
+                "energy_weight, force_weight and stress_weight are all zero; at least one must be positive"
+            )
+        return self
+
+
+class LinearSettings(WeightedSettings):
+    """Families whose energy is linear in their coefficients, over a ZBL repulsion."""
+
+    cutoff: float = Field(2.0, gt=1, le=4, description="cutoff radius [d_nn]")
+    zbl: list[Positive] | None = Field(
+        [0.5, 0.8],
+        min_length=2,
+        max_length=2,
+        description="radii between which the ZBL repulsion goes to zero [d_nn]; null: no ZBL",
+    )
+    folds: int = Field(8, ge=3, le=32, description="parts of the cross-validation; members of the committee")
+
+    @model_validator(mode="after")
+    def _repulsion_inside(self) -> Self:
+        if self.zbl is not None and not self.zbl[0] < self.zbl[1] <= self.cutoff:
+            raise ValueError(f"zbl: {self.zbl} must ascend and end below the cutoff {self.cutoff} [d_nn]")
+        return self
+
+
+class SnapSettings(LinearSettings):
     """Spectral neighbour analysis potential, linear or quadratic in the bispectrum, over a ZBL repulsion."""
 
     family: Literal["snap"] = "snap"
     twojmax: int = Field(8, ge=2, le=10, description="twice the largest angular momentum of the bispectrum")
     quadratic: bool = Field(False, description="products of two components, too")
-    cutoff: float = Field(2.0, gt=1, le=4, description="cutoff radius [d_nn]")
     constant: bool = Field(
         True, description="fit the zero of energy, too; false: free atoms keep theirs exactly, at a price in accuracy"
     )
@@ -78,24 +113,9 @@ class SnapSettings(FamilySettings):
         max_length=2,
         description="radii between which the ZBL repulsion goes to zero [d_nn]; null: no ZBL",
     )
-    energy_weight: float = Field(100.0, ge=0, description="weight of squared energy errors [1/(eV/atom)^2]")
-    force_weight: float = Field(1.0, ge=0, description="weight of squared force errors [1/(eV/Å)^2]")
-    stress_weight: float = Field(1000.0, ge=0, description="weight of squared stress errors [1/(eV/Å^3)^2]")
-    energy_scale: float = Field(5.0, gt=0, description="weights fall as exp(-E/energy_scale), E above lowest [eV/atom]")
-    folds: int = Field(8, ge=3, le=32, description="parts of the cross-validation; members of the committee")
-
-    @model_validator(mode="after")
-    def _possible(self) -> "SnapSettings":
-        if self.zbl is not None and not self.zbl[0] < self.zbl[1] <= self.cutoff:
-            raise ValueError(f"zbl: {self.zbl} must ascend and end below the cutoff {self.cutoff} [d_nn]")
-        if self.energy_weight == self.force_weight == self.stress_weight == 0:
-            raise ValueError(
-                "energy_weight, force_weight and stress_weight are all zero; at least one must be positive"
-            )
-        return self
 
 
-class MaceSettings(FamilySettings):
+class MaceSettings(WeightedSettings):
     """MACE, equivariant message passing: small by default, trained by mace-torch, on the GPU when there is one."""
 
     family: Literal["mace"] = "mace"
@@ -105,21 +125,16 @@ class MaceSettings(FamilySettings):
     layers: int = Field(2, ge=1, le=4, description="message passing layers")
     correlation: int = Field(3, ge=1, le=4, description="correlation order; body order of the messages less one")
     zbl: bool = Field(True, description="ZBL repulsion of close pairs below the network")
-    energy_weight: float = Field(100.0, ge=0, description="weight of squared energy errors [1/(eV/atom)^2]")
-    force_weight: float = Field(1.0, ge=0, description="weight of squared force errors [1/(eV/Å)^2]")
-    stress_weight: float = Field(1000.0, ge=0, description="weight of squared stress errors [1/(eV/Å^3)^2]")
-    energy_scale: float = Field(5.0, gt=0, description="weights fall as exp(-E/energy_scale), E above lowest [eV/atom]")
     epochs: int = Field(100, ge=1, le=10_000, description="passes over the training set")
     batch_size: int = Field(8, ge=1, le=1024, description="structures per step of the optimiser")
     learning_rate: float = Field(0.01, gt=0, le=0.1, description="of the first epoch; falls to a hundredth of it [1]")
     precision: Literal["float64", "float32"] = Field("float64", description="floating point type of the training")
 
 
-class AceSettings(FamilySettings):
+class AceSettings(LinearSettings):
     """Linear atomic cluster expansion over a ZBL repulsion, by python-ace (licensed for non-commercial use only)."""
 
     family: Literal["ace"] = "ace"
-    cutoff: float = Field(2.0, gt=1, le=4, description="cutoff radius [d_nn]")
     functions: int = Field(
         500, ge=10, le=5000, description="basis functions; at most half of the training environments are used"
     )
@@ -129,24 +144,11 @@ class AceSettings(FamilySettings):
     l_max: list[Annotated[int, Field(ge=0, le=10)]] = Field(
         [0, 5, 4, 2], min_length=1, max_length=6, description="largest angular momentum by order; 0 for pairs"
     )
-    zbl: list[Positive] | None = Field(
-        [0.5, 0.8],
-        min_length=2,
-        max_length=2,
-        description="radii between which the ZBL repulsion goes to zero [d_nn]; null: no ZBL",
-    )
-    energy_weight: float = Field(100.0, gt=0, description="weight of squared energy errors [1/(eV/atom)^2]")
-    force_weight: float = Field(1.0, ge=0, description="weight of squared force errors [1/(eV/Å)^2]")
-    stress_weight: float = Field(1000.0, ge=0, description="weight of squared stress errors [1/(eV/Å^3)^2]")
-    energy_scale: float = Field(5.0, gt=0, description="weights fall as exp(-E/energy_scale), E above lowest [eV/atom]")
-    folds: int = Field(8, ge=3, le=32, description="parts of the cross-validation; members of the committee")
 
     @model_validator(mode="after")
     def _possible(self) -> "AceSettings":
         if len(self.n_max) != len(self.l_max) or self.l_max[0] != 0:
             raise ValueError(f"l_max: {self.l_max} must begin with 0 and have as many entries as n_max {self.n_max}")
-        if self.zbl is not None and not self.zbl[0] < self.zbl[1] <= self.cutoff:
-            raise ValueError(f"zbl: {self.zbl} must ascend and end below the cutoff {self.cutoff} [d_nn]")
         return self
 
 

@@ -1,5 +1,6 @@
 """Energy along transformation paths at constant volume, and of two atoms that approach each other."""
 
+from abc import abstractmethod
 from typing import ClassVar
 
 import numpy as np
@@ -30,9 +31,9 @@ class Path(Property):
     stops: ClassVar[dict[str, float]]
     limits: ClassVar[tuple[float, float]]
 
+    @abstractmethod
     def structure(self, parameter: float, symbol: str, volume: float) -> Atoms:
         """Return the structure at one value of the parameter, at ``volume`` [Å^3/atom]."""
-        raise NotImplementedError
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:
         """Compute single points along the path; see ``Property.calc``."""
