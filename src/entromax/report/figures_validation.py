@@ -105,6 +105,8 @@ def _draw_bins(
             axes.set_yscale("log")
             label_logarithmic(axes.yaxis)
         axes.margins(y=0.15)
+        # Perfect crystals have forces of rounding errors: three decades show all that matters.
+        axes.set_ylim(bottom=max(axes.get_ylim()[0], 1e-3 * float(table[column].max())))
         axes.set_xticks(range(len(labels)), labels)
         axes.grid(axis="x", visible=False)
         axes.set(xlabel=name, ylabel=label)
