@@ -5,6 +5,7 @@ units", METHOD section 1); everything that carries an element is in eV and Å. `
 into an error, strict types turn ``"200 eV"`` into one. One file per section of the configuration.
 """
 
+from entromax.config.models.active import ActiveSettings
 from entromax.config.models.base import Settings
 from entromax.config.models.campaign import CampaignSettings, Thresholds
 from entromax.config.models.labels import DatasetSettings, EosSettings, LabelSettings
@@ -17,6 +18,7 @@ from entromax.config.models.library import (
     SeedSettings,
 )
 from entromax.config.models.potentials import (
+    ERROR_BAR_FAMILIES,
     AceSettings,
     FamilySettings,
     GapSettings,
@@ -38,7 +40,9 @@ from entromax.config.models.reference import (
 from entromax.config.models.validation import RobustnessSettings, ValidationSettings
 
 __all__ = [
+    "ERROR_BAR_FAMILIES",
     "AceSettings",
+    "ActiveSettings",
     "CampaignSettings",
     "CellSettings",
     "CrystalSettings",

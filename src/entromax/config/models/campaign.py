@@ -3,10 +3,11 @@
 from pydantic import Field, model_validator
 
 from entromax.config.elements import ELEMENTS
+from entromax.config.models.active import ActiveSettings
 from entromax.config.models.base import Range, Settings
 from entromax.config.models.labels import DatasetSettings, LabelSettings
 from entromax.config.models.library import LibrarySettings
-from entromax.config.models.potentials import GapSettings, PotentialSettings
+from entromax.config.models.potentials import ERROR_BAR_FAMILIES, GapSettings, PotentialSettings
 from entromax.config.models.reference import ElementSettings
 from entromax.config.models.validation import ValidationSettings
 
@@ -40,6 +41,7 @@ class CampaignSettings(Settings):
     potentials: dict[str, PotentialSettings] = Field(
         {"gap": GapSettings()}, min_length=1, description="potentials to fit, by a name of your choice"
     )
+    active: ActiveSettings = ActiveSettings()
     validation: ValidationSettings = ValidationSettings()
     thresholds: Thresholds = Thresholds()
 
@@ -59,5 +61,21 @@ class CampaignSettings(Settings):
             raise ValueError(
                 f"labels.structures: {self.labels.structures} labels wanted but the library makes at most {made} "
                 "structures (rounds x batches x structures_per_batch); lower the one or raise the other"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _committee(self) -> "CampaignSettings":
+        able = [
+            name
+            for name, settings in self.potentials.items()
+            if settings.family in ERROR_BAR_FAMILIES and not getattr(settings, "sweep", None)
+        ]
+        if self.active.iterations and self.active.potential not in able:
+            remedy = f"name {' or '.join(able)}" if able else "add one, such as `snap: {family: snap}`, and name it"
+            raise ValueError(
+                f"active.potential: is {self.active.potential!r}, but it takes one of `potentials` with error bars "
+                f"(family {' or '.join(ERROR_BAR_FAMILIES)}) and without a sweep to choose structures; {remedy}, "
+                "or set active.iterations to 0"
             )
         return self

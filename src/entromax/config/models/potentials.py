@@ -163,3 +163,6 @@ class PluginSettings(Settings):
 PotentialSettings = Annotated[
     GapSettings | SnapSettings | MaceSettings | AceSettings | PluginSettings, Field(discriminator="family")
 ]
+
+ERROR_BAR_FAMILIES = ("snap", "ace")
+"""Families whose calculators answer ``energy_std`` and ``forces_std``."""

@@ -1,0 +1,23 @@
+"""Settings of active learning."""
+
+from pydantic import Field
+
+from entromax.config.models.base import Settings
+from entromax.config.models.validation import RobustnessSettings
+
+
+class ActiveSettings(Settings):
+    """Active learning: what the committee of a potential knows least is labelled next."""
+
+    potential: str | None = Field(
+        None, description="potential whose committee chooses; of a family with error bars (snap, ace), without a sweep"
+    )
+    iterations: int = Field(0, ge=0, le=50, description="batches chosen, labelled and fitted to, one by one; 0: none")
+    structures: int = Field(24, ge=1, description="structures per batch")
+    candidates: int = Field(
+        1000, ge=0, description="unlabelled library structures looked at for each batch, in the library's order"
+    )
+    dynamics: RobustnessSettings = Field(
+        RobustnessSettings(atoms=8, repeats=4),
+        description="runs with the committee; each offers the structure of its path that is known least",
+    )
