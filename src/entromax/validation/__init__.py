@@ -3,5 +3,6 @@
 from entromax.validation.eos import validate_eos
 from entromax.validation.errors import validate_errors
 from entromax.validation.robustness import validate_robustness
+from entromax.validation.scale import derive_d_nn
 
-__all__ = ["validate_eos", "validate_errors", "validate_robustness"]
+__all__ = ["derive_d_nn", "validate_eos", "validate_errors", "validate_robustness"]

@@ -148,7 +148,17 @@ class CrystalSettings(Settings):
 class ElementSettings(Settings):
     """One element: length scale, part of the library it uses, reference settings, reference crystals."""
 
-    d_nn: float = Field(ge=0.7, le=6, description="nearest-neighbour distance of the ground state [Å]")
+    d_nn: float = Field(
+        ge=0.7,
+        le=6,
+        description="nearest-neighbour distance of the ground state: scale of the library, and unit of [d_nn] in "
+        "labels, potentials and validation [Å]",
+    )
+    d_nn_from: Literal["config", "dft"] = Field(
+        "config",
+        description="dft: the library is scaled by the distance at the minimum of E(V) of the ground state by the "
+        "reference engine, found before any other label; d_nn remains the unit of all else",
+    )
     volume: Range = Field(description="library structures used for this element: reduced volume per atom v* [d_nn^3]")
     ground_state: str = Field(description="name of the ground-state crystal; must be one of crystals")
     crystals: dict[str, CrystalSettings] = Field(min_length=1, description="reference crystals, by structure type")
