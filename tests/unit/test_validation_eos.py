@@ -162,3 +162,14 @@ def test_every_element_of_the_papers_has_published_values(symbol: str, crystal: 
     assert min(number.value for number in phase_energies(symbol).values()) == 0
     assert cohesive_energy(symbol) is not None
     assert all(number.source for number in elastic_constants(symbol).values())
+
+
+@pytest.mark.parametrize(("symbol", "crystal"), [("Al", "fcc"), ("W", "bcc"), ("Be", "hcp"), ("Re", "hcp")])
+def test_published_elastic_constants_have_the_published_bulk_modulus(symbol: str, crystal: str) -> None:
+    """Numbers of two sources: a typing error in one would part them."""
+    known = {name: number.value for name, number in elastic_constants(symbol).items()}
+    normal, mixed = known["C11"], known["C12"]
+    voigt = (normal + 2 * mixed) / 3
+    if crystal == "hcp":
+        voigt = (2 * (normal + mixed) + 4 * known["C13"] + known["C33"]) / 9
+    assert voigt == pytest.approx(equations_of_state(symbol, crystal)["wien2k"].bulk_modulus, rel=0.06)

@@ -11,14 +11,17 @@ DELTA_EXPERIMENT = (
     "Crit. Rev. Solid State Mater. Sci. 39, 1 (2014) (ase.collections.dcdft)"
 )
 ACWF = "Bosoni et al., Nat. Rev. Phys. 6, 45 (2024), all-electron WIEN2k, PBE"
-VASP_ELASTIC = "VASP, PBE"
-PBE_VACANCY = "DFT, PBE"
-SZLACHTA = "Szlachta, Bartók & Csányi, Phys. Rev. B 90, 104108 (2014), CASTEP, PBE"
+LANDOLT_ELASTIC = "experiment at room temperature: Every & McCurdy, Landolt-Börnstein III/29a (1992)"
+MIGLIORI = "experiment at room temperature: Migliori et al., J. Appl. Phys. 95, 2436 (2004)"
+BYGGMASTAR = "Byggmästar et al., Phys. Rev. B 100, 144105 (2019), VASP, PBE"
+ANGSTEN = "Angsten et al., New J. Phys. 16, 015018 (2014), VASP, PBE"
 TYSON = "experiment, mean over facets, from the surface tension of the melt: Tyson & Miller, Surf. Sci. 62, 267 (1977)"
-KIBEY = "Kibey et al., Acta Mater. 55, 6843 (2007), VASP, PBE"
-STEDMAN = "neutron scattering at 80 K: Stedman & Nilsson, Phys. Rev. 145, 492 (1966)"
-CRC = "experiment, CRC Handbook of Chemistry and Physics"
-EXPERIMENT = "experiment"
+LANDOLT_PHONONS = (
+    "neutron scattering: Landolt-Börnstein III/13a (1981), as tabulated by Savrasov & Savrasov, "
+    "Phys. Rev. B 54, 16487 (1996)"
+)
+CRC_MELTING = "experiment: CRC Handbook of Chemistry and Physics, 97th edition (2016), as in the package mendeleev"
+PYMATGEN = "experiment, polycrystal, as in the table of elements of pymatgen"
 MATPES = "Kaplan et al., MatPES, arXiv 2503.04070 (2025), VASP, PBE"
 
 
@@ -64,30 +67,28 @@ _PHASE_ENERGIES = {  # meV/atom above the lowest of the four
     "Sb": (271, 185, 0, 258),
     "Te": (370, 265, 0, 374),
 }
-_ELASTIC = {  # GPa
-    "Al": ({"C11": 116, "C12": 65, "C44": 31}, EXPERIMENT),
-    "W": ({"C11": 519, "C12": 225, "C44": 140}, VASP_ELASTIC),
-    "Be": ({"C11": 342, "C12": 5, "C13": 5, "C33": 386, "C44": 166}, VASP_ELASTIC),
-    "Re": ({"C11": 651, "C12": 280, "C13": 229, "C33": 699, "C44": 167}, VASP_ELASTIC),
-    "Os": ({"C11": 780, "C12": 234, "C13": 239, "C33": 864, "C44": 265}, VASP_ELASTIC),
+_ELASTIC: dict[str, tuple[dict[str, float], str]] = {  # GPa
+    "Al": ({"C11": 108, "C12": 62, "C44": 28.3}, LANDOLT_ELASTIC),
+    "W": ({"C11": 522, "C12": 195, "C44": 148}, BYGGMASTAR),
+    "Be": ({"C11": 293.6, "C12": 26.8, "C13": 14.0, "C33": 356.7, "C44": 162.2}, MIGLIORI),
+    "Re": ({"C11": 616, "C12": 273, "C13": 206, "C33": 683, "C44": 161}, LANDOLT_ELASTIC),
 }
 _VACANCY = {  # eV
-    "Al": (0.61, PBE_VACANCY),
-    "Be": (1.04, PBE_VACANCY),
-    "W": (3.27, SZLACHTA),
-    "Re": (3.42, PBE_VACANCY),
-    "Os": (3.03, PBE_VACANCY),
+    "Al": (0.61, ANGSTEN),
+    "Be": (1.04, ANGSTEN),
+    "W": (3.22, BYGGMASTAR),  # 120 atoms; 3.36 with 53
+    "Re": (3.42, ANGSTEN),
+    "Os": (3.03, ANGSTEN),
 }
 _SURFACES = {  # J/m^2
     "Al": ({"(111)": 1.14, "(100)": 1.14, "(110)": 1.14}, TYSON),
-    "W": ({"(110)": 3.27, "(100)": 4.02}, SZLACHTA),
+    "W": ({"(110)": 3.27}, BYGGMASTAR),
 }
-_FAULTS = {"Al": ({"intrinsic fault": 0.130, "unstable fault, unrelaxed": 0.162}, KIBEY)}  # J/m^2
 _PHONONS = {  # THz
-    "Al": ({"lowest at X": 5.78, "highest at X": 9.69, "lowest at L": 4.19, "highest at L": 9.69}, STEDMAN),
+    "Al": ({"lowest at X": 5.78, "highest at X": 9.69, "lowest at L": 4.19, "highest at L": 9.69}, LANDOLT_PHONONS),
 }
-_EXPANSION = {"Al": 23.1, "W": 4.5, "Be": 11.3, "Re": 6.2, "Os": 5.1, "Sb": 11.0}  # 1e-6/K, polycrystal
-_MELTING = {"Al": 933.5, "W": 3687.0, "Be": 1560.0, "Re": 3458.0, "Os": 3306.0, "Sb": 903.8, "Te": 722.7}  # K
+_EXPANSION = {"Al": 23.1, "W": 4.5, "Be": 11.3, "Re": 6.2, "Os": 5.1, "Sb": 11.0}  # 1e-6/K
+_MELTING = {"Al": 933.5, "W": 3687.2, "Be": 1560.2, "Re": 3458.2, "Os": 3306.2, "Sb": 903.8, "Te": 722.7}  # K
 _COHESIVE = {"Al": 3.53, "W": 8.39, "Be": 3.72, "Re": 7.76, "Os": 8.34, "C": 7.97, "Sb": 2.71, "Te": 2.48}
 
 
@@ -134,11 +135,6 @@ def surface_energies(symbol: str) -> dict[str, Number]:
     return _numbers(_SURFACES, symbol, "J/m²")
 
 
-def stacking_fault_energies(symbol: str) -> dict[str, Number]:
-    """Return energies of the stable and unstable stacking fault of fcc [J/m^2]; empty when unknown."""
-    return _numbers(_FAULTS, symbol, "J/m²")
-
-
 def phonon_frequencies(symbol: str) -> dict[str, Number]:
     """Return phonon frequencies at special points of the ground state [THz]; empty when unknown."""
     return _numbers(_PHONONS, symbol, "THz")
@@ -146,12 +142,12 @@ def phonon_frequencies(symbol: str) -> dict[str, Number]:
 
 def expansion_coefficient(symbol: str) -> Number | None:
     """Return the linear thermal expansion at room temperature [1e-6/K]; None when unknown."""
-    return Number(_EXPANSION[symbol], "10⁻⁶/K", CRC) if symbol in _EXPANSION else None
+    return Number(_EXPANSION[symbol], "10⁻⁶/K", PYMATGEN) if symbol in _EXPANSION else None
 
 
 def melting_point(symbol: str) -> Number | None:
     """Return the melting point [K]; None when unknown (carbon sublimes)."""
-    return Number(_MELTING[symbol], "K", CRC) if symbol in _MELTING else None
+    return Number(_MELTING[symbol], "K", CRC_MELTING) if symbol in _MELTING else None
 
 
 def _numbers(table: Mapping[str, tuple[Mapping[str, float], str]], symbol: str, unit: str) -> dict[str, Number]:

@@ -17,7 +17,7 @@ from entromax.validation.properties.base import (
     single_points,
     supercell,
 )
-from entromax.validation.references import Number, stacking_fault_energies, surface_energies, vacancy_energy
+from entromax.validation.references import Number, surface_energies, vacancy_energy
 
 JOULE_PER_M2 = 1 / (units.J / units.m**2)
 """1 eV/Å^2 in J/m^2."""
@@ -161,7 +161,3 @@ class StackingFault(Property):
         atoms.set_cell(cell, scale_atoms=False)
         atoms.pbc = True
         return atoms
-
-    def published(self, case: Case) -> Mapping[str, Number]:
-        """Return published fault energies."""
-        return stacking_fault_energies(case.symbol)
