@@ -21,7 +21,7 @@ from ase import units
 from entromax.config import CampaignSettings, load_campaign
 from entromax.config.models import ElementSettings, EosSettings, LabelSettings
 from entromax.labels.engines import engine_version, physics_hash
-from entromax.labels.record import Record
+from entromax.labels.record import Record, wanted_mesh
 from entromax.labels.reference import reference_structures
 from entromax.labels.run import label_structures
 from entromax.labels.store import LabelStore
@@ -60,7 +60,7 @@ def curves(element: str, settings: ElementSettings, store: Path, stored: bool) -
     wanted = [s for s in reference_structures(element, settings, LIMITS) if s.info["config_type"] in CRYSTALS]
     if stored:
         labels = LabelStore(store, element, physics_hash(settings.reference))
-        return list(labels.read([s.info["sid"] for s in wanted]).values())
+        return list(labels.read({s.info["sid"]: wanted_mesh(s) for s in wanted}).values())
     return label_structures(
         wanted, element=element, d_nn=settings.d_nn, reference=settings.reference, limits=LIMITS, store=store
     )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 from ase.build import bulk
@@ -49,6 +50,18 @@ def test_every_writer_has_its_own_file(tmp_path):
     assert len(list(stores(tmp_path, "Al")[0].folder.glob("*.jsonl"))) == 3
     assert set(read(tmp_path)) == {"a0", "a1", "a2"}
     assert set(read(tmp_path, ["a1", "b"])) == {"a1"}
+
+
+def test_labels_with_two_kpoint_meshes_stand_side_by_side(tmp_path):
+    coarse, dense = (
+        replace(record("a", when=time, energy=-time), kpts=mesh) for time, mesh in ((1, [2] * 3), (2, None))
+    )
+    write(tmp_path, coarse, dense)
+    assert read(tmp_path, {"a": [2, 2, 2]}) == {"a": coarse}
+    assert read(tmp_path, {"a": None}) == {"a": dense}
+    assert read(tmp_path, {"a": [4, 4, 4]}) == {}
+    write(tmp_path, record("a", state="forgotten", when=3.0))
+    assert read(tmp_path, {"a": [2, 2, 2]}) == {}
 
 
 def test_every_truncation_of_the_file_loses_the_last_line_at_most(tmp_path, caplog):

@@ -32,6 +32,7 @@ class Attempt:
     seconds: float
     iterations: int | None = None
     timeout: float | None = None
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class Record:
     changed_physics: str = ""
     attempts: list[Attempt] = field(default_factory=list)
     seconds: float = 0.0
+    cpu_seconds: float | None = None
     engine: str = ""
     numerical: dict[str, Any] = field(default_factory=dict)
     info: dict[str, Any] = field(default_factory=dict)
@@ -171,8 +173,6 @@ def judge(record: Record, atoms: Atoms, limits: LabelSettings, rungs: int) -> Re
         limits: present limits.
         rungs: length of the engine's recovery ladder.
     """
-    if record.kpts != wanted_mesh(atoms):
-        return None
     if record.energy is not None:
         force = record.max_force or 0.0
         if force > limits.max_force and not is_isolated(atoms):

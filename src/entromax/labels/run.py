@@ -24,7 +24,7 @@ from entromax.labels.engines import (
 )
 from entromax.labels.engines.base import EngineUnavailableError, Rung
 from entromax.labels.isolation import Worker, WorkerStoppedError
-from entromax.labels.record import Attempt, Record, State, judge, new_record, next_rung, too_close
+from entromax.labels.record import Attempt, Record, State, judge, new_record, next_rung, too_close, wanted_mesh
 from entromax.labels.store import LabelStore
 from entromax.labels.worker import Task
 
@@ -112,7 +112,7 @@ def label_structures(
         labels.describe(reference.model_dump(mode="json"))
         known = {
             sid: record
-            for sid, record in labels.read([atoms.info["sid"] for atoms in structures]).items()
+            for sid, record in labels.read({atoms.info["sid"]: wanted_mesh(atoms) for atoms in structures}).items()
             if record.energy is not None or not record.attempts or record.numerical == numerical_settings(reference)
         }
         for atoms in structures:
@@ -242,7 +242,15 @@ class _Job:
             iterations = label.iterations if label else None
             attempts.append(
                 Attempt(
-                    number, rung.name, rung.changes, outcome.state, outcome.reason, outcome.seconds, iterations, timeout
+                    rung=number,
+                    name=rung.name,
+                    changes=rung.changes,
+                    outcome=outcome.state,
+                    reason=outcome.reason,
+                    seconds=outcome.seconds,
+                    iterations=iterations,
+                    timeout=timeout,
+                    cpu_seconds=outcome.cpu_seconds,
                 )
             )
             texts.append(_read_text(text))
@@ -260,7 +268,9 @@ class _Job:
 
     def _record(self, atoms: Atoms, state: State, attempts: list[Attempt], **values: Any) -> Record:
         seconds = sum(attempt.seconds for attempt in attempts)
-        values |= {"attempts": attempts, "seconds": seconds, "numerical": numerical_settings(self.reference)}
+        known = [attempt.cpu_seconds for attempt in attempts if attempt.cpu_seconds is not None]
+        values |= {"seconds": seconds, "cpu_seconds": sum(known) if len(known) == len(attempts) else None}
+        values |= {"attempts": attempts, "numerical": numerical_settings(self.reference)}
         return new_record(atoms, self.settings, self.version, state, **values)
 
     def _failure(self, atoms: Atoms) -> Path:

@@ -10,13 +10,14 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
 from entromax.labels.record import FORGOTTEN, STATES, Record
 from entromax.runtime import write_json
 
+Mesh = list[int] | None
 logger = logging.getLogger("entromax.labels.store")
 
 
@@ -68,7 +69,7 @@ class LabelStore:
             line = line[os.write(self._descriptor, line) :]
         os.fsync(self._descriptor)
 
-    def read(self, wanted: Collection[str] | None = None) -> dict[str, Record]:
+    def read(self, wanted: Mapping[str, Mesh] | Collection[str] | None = None) -> dict[str, Record]:
         """Return the record that counts for every structure, by ``sid``.
 
         A label beats a failure, a later record beats an earlier one, and a tombstone removes what is older than it.
@@ -76,13 +77,16 @@ class LabelStore:
         warning.
 
         Args:
-            wanted: the structures of interest; None: all.
+            wanted: the sids of interest; None: all. A mapping names the k-point mesh that each structure asks for
+                (None: that of its settings): records with another mesh then do not count.
         """
         chosen: dict[str, Record] = {}
         records = sorted(self._lines(None if wanted is None else frozenset(wanted)), key=lambda record: record.time)
         for record in records:
             if record.state == FORGOTTEN:
                 chosen.pop(record.sid, None)
+            elif isinstance(wanted, Mapping) and record.kpts != wanted.get(record.sid):
+                continue
             elif record.sid not in chosen or chosen[record.sid].energy is None or record.energy is not None:
                 chosen[record.sid] = record
         return chosen
