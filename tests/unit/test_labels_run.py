@@ -75,6 +75,12 @@ def test_the_ladder_records_each_attempt_and_marks_changed_physics(tmp_path):
     assert third.atoms().info["changed_physics"] == "wide: other width"
 
 
+def test_a_record_tells_the_cpu_time_of_its_attempts_apart_from_the_time_that_passed(tmp_path):
+    (record,) = label([structure()], tmp_path, reference=HostileSettings(seconds=0.5))  # it sleeps
+    assert 0 < record.cpu_seconds < 0.5 <= record.seconds
+    assert record.cpu_seconds == record.attempts[0].cpu_seconds
+
+
 def test_an_attempt_that_was_killed_from_outside_is_repeated_on_its_rung(tmp_path):
     reference = HostileSettings(calls=str(tmp_path / "calls"))
     once, always = label(

@@ -20,6 +20,7 @@ COLUMNS = {
     "reason": "str",
     "attempts": "int64",
     "seconds": "float64",
+    "cpu_seconds": "float64",
     "atoms": "int64",
     "volume": "float64",
     "energy": "float64",
@@ -32,8 +33,8 @@ COLUMNS = {
     "engine": "str",
     "host": "str",
 }
-"""Columns and types. Units: seconds s, volume Å^3/atom, energy eV/atom (total), max_force eV/Å, pressure GPa; numbers
-that a structure does not have are NaN."""
+"""Columns and types. Units: seconds (passed) and cpu_seconds (of all processes of the label) s, volume Å^3/atom, energy
+eV/atom (total), max_force eV/Å, pressure GPa; numbers that a structure does not have are NaN."""
 
 
 def ledger_table(records: Sequence[Record]) -> pd.DataFrame:
@@ -55,6 +56,7 @@ def _row(record: Record) -> dict[str, object]:
         "reason": record.reason,
         "attempts": len(record.attempts),
         "seconds": record.seconds,
+        "cpu_seconds": np.nan if record.cpu_seconds is None else record.cpu_seconds,
         "atoms": len(record.numbers),
         "volume": abs(np.linalg.det(record.cell)) / count,
         "energy": np.nan if record.energy is None else record.energy / count,

@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, NoReturn
 
@@ -44,12 +44,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended; ``label`` only when it is ``converged``."""
+    """How an attempt ended; ``label`` only when it is ``converged``, ``cpu_seconds`` of all its processes if known."""
 
     state: State
     reason: str
     seconds: float
     label: Label | None = None
+    cpu_seconds: float | None = None
 
 
 def attempt(task: Task) -> Outcome:
@@ -135,13 +136,15 @@ def run_isolated(task: Task, lifeline: int | None = None, inherited: Iterable[in
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if timed_out or orphaned:
                 group(child, signal.SIGKILL)
-    status = os.waitpid(child, 0)[1]
+    _, status, usage = os.wait4(child, 0)
     if orphaned:
         os._exit(0)
     seconds = time.monotonic() - started
     if timed_out:
-        return Outcome("timeout", f"not finished after {task.timeout:.0f} s", seconds)
-    return _outcome_of(data, status, seconds)
+        outcome = Outcome("timeout", f"not finished after {task.timeout:.0f} s", seconds)
+    else:
+        outcome = _outcome_of(data, status, seconds)
+    return replace(outcome, cpu_seconds=usage.ru_utime + usage.ru_stime)
 
 
 def _outcome_of(data: bytes, status: int, seconds: float) -> Outcome:
