@@ -11,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from entromax.config.load import ConfigError
+from entromax.config.models import CampaignSettings
 from entromax.dataset import FORMATS, export_dataset
 from entromax.labels.record import STATES
 from entromax.labels.store import forget
@@ -86,7 +87,7 @@ def _status(results: Path, store: Path | None, failures: int, job_minutes: float
     if any(element.failures for element in found):
         console.print("One of them: entromax inspect SID.")
         console.print("To label failures again: entromax retry ELEMENT --only STATE, then run the workflow with")
-        console.print("--forcerun label_shard. What has a label is not calculated again.")
+        console.print(f"--forcerun {_label_rules(campaign)}. What has a label is not calculated again.")
 
 
 def _stage_table(found: list[Stage]) -> Table:
@@ -143,7 +144,11 @@ def _retry(results: Path, store: Path | None, element: str, states: Sequence[str
     found = forget(store or Path(campaign.labels.store), element, states)
     for state, sids in found.items():
         print(f"{element}: {len(sids)} {state}")
-    print("now run the workflow again with --forcerun label_shard")
+    print(f"now run the workflow again with --forcerun {_label_rules(campaign)}")
+
+
+def _label_rules(campaign: CampaignSettings) -> str:
+    return "label_shard label_active" if campaign.active.iterations else "label_shard"
 
 
 def _export(results: Path, element: str, formats: Sequence[str], output: Path) -> None:

@@ -50,7 +50,7 @@ def find_structures(results: Path, store: Path, beginning: str) -> list[Inspecte
                 atoms = Atoms(record.numbers, positions=record.positions, cell=record.cell or None, pbc=True)
                 found.append(Inspected(record.element, sid, record.library_sid, atoms, record, part.folder))
     known = {entry.sid for entry in found}
-    for path in sorted(results.glob("*/structures/shard_*.extxyz")):
+    for path in sorted([*results.glob("*/structures/shard_*.extxyz"), *results.glob("*/active/*/structures/*.extxyz")]):
         for atoms in read_structures(path) if beginning.encode() in path.read_bytes() else []:
             sid, library_sid = str(atoms.info["sid"]), str(atoms.info["library_sid"])
             if sid not in known and (sid.startswith(beginning) or library_sid.startswith(beginning)):

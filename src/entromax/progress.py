@@ -47,7 +47,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Labels:
-    """Library structures of one element by state; ``left`` have no record yet."""
+    """Structures of one element by state, those of active learning so far included; ``left`` have no record yet."""
 
     element: str
     states: Mapping[str, int]
@@ -86,6 +86,8 @@ def stages(campaign: CampaignSettings, results: Path) -> list[Stage]:
     rounds, batches = range(1, library.rounds + 1), range(1, library.batches + 1)
     shards = range(1, campaign.labels.shards + 1)
     elements, potentials = list(campaign.elements), list(campaign.potentials)
+    active = list(product(elements, range(1, campaign.active.iterations + 1)))
+    active_shards = range(1, -(-campaign.active.structures // campaign.labels.shard_size) + 1)
     outputs = {
         "reference sample": ["library/round_0/state.npz"],
         "entropy batches": [f"library/round_{r}/batch_{b}.extxyz" for r, b in product(rounds, batches)],
@@ -93,28 +95,36 @@ def stages(campaign: CampaignSettings, results: Path) -> list[Stage]:
         "ordered library": ["library/library.extxyz"],
         "label shards": [f"{e}/labels/shard_{s}.parquet" for e, s in product(elements, shards)],
         "reference labels": [f"{e}/labels/reference.parquet" for e in elements],
+        "active selections": [f"{e}/active/{i}/candidates.csv" for e, i in active],
+        "active label shards": [
+            f"{e}/active/{i}/labels/shard_{s}.parquet" for (e, i), s in product(active, active_shards)
+        ],
         "datasets": [f"{e}/dataset/manifest.parquet" for e in elements],
         "potentials": [f"{e}/potentials/{p}/potential.json" for e, p in product(elements, potentials)],
         "element reports": [f"{e}/report.html" for e in elements],
         "campaign report": ["report.html"],
     }
     return [
-        Stage(name, sum((results / path).exists() for path in paths), len(paths)) for name, paths in outputs.items()
+        Stage(name, sum((results / path).exists() for path in paths), len(paths))
+        for name, paths in outputs.items()
+        if paths
     ]
 
 
 def labels(campaign: CampaignSettings, results: Path, store: Path, element: str) -> Labels:
-    """Return the states of the library structures of one element, also of those in shards that still run.
+    """Return the states of the structures of one element, also of those in shards that still run.
+
+    Structures that active learning has not chosen yet are not counted.
 
     The ledger of a finished shard counts; it has judged the labels by the limits of this campaign. Structures of
     shards without one are looked up in the label store.
     """
-    shards = sorted((results / element / "structures").glob("shard_*.extxyz"))
+    shards = shard_files(results / element, "structures/shard_*.extxyz")
     wanted = {str(atoms.info["sid"]) for path in shards for atoms in read_structures(path)}
     settings = physics_hash(campaign.elements[element].reference)
     records = LabelStore(store, element, settings).read(wanted) if wanted else {}
     found = {sid: Outcome(sid, record.state, record.reason, record.seconds) for sid, record in records.items()}
-    for path in sorted((results / element / "labels").glob("shard_*.parquet")):
+    for path in shard_files(results / element, "labels/shard_*.parquet"):
         for row in pd.read_parquet(path)[["sid", "state", "reason", "seconds"]].to_dict("records"):
             found[row["sid"]] = Outcome(**{str(name): value for name, value in row.items()})
     return Labels(
@@ -125,6 +135,11 @@ def labels(campaign: CampaignSettings, results: Path, store: Path, element: str)
         failures=[outcome for outcome in found.values() if outcome.state != "converged"],
         per_hour=rate([record.time for record in records.values()], time.time()),
     )
+
+
+def shard_files(folder: Path, pattern: str) -> list[Path]:
+    """Return the files of an element that match: those of the library, then those of active learning."""
+    return [path for part in (pattern, f"active/*/{pattern}") for path in sorted(folder.glob(part))]
 
 
 def rate(times: Sequence[float], now: float) -> float | None:

@@ -15,6 +15,7 @@ from entromax.workflow import check_profile, require_engines
 ROOT = Path(__file__).parents[2]
 ELEMENT_DIR = ROOT / "config/elements"
 EIGHT = ["Al", "W", "Be", "Re", "Os", "C", "Sb", "Te"]
+SNAP = {"family": "snap"}
 
 
 def load(config: dict, *, origin: str = "my.yaml") -> dict:
@@ -96,6 +97,20 @@ BAD = {
     "nothing left to train on": (
         with_al(dataset={"test_fraction": 0.5, "validation_fraction": 0.4}),
         ["dataset", "0.8"],
+    ),
+    "active learning with no potential named": (
+        with_al(active={"iterations": 1}),
+        ["active.potential", "is None", "add one, such as `snap: {family: snap}`", "active.iterations to 0"],
+    ),
+    "active learning with a family without error bars": (
+        with_al(active={"iterations": 1, "potential": "gap"}, potentials={"gap": {"family": "gap"}, "a": SNAP}),
+        ["active.potential", "is 'gap'", "snap or ace", "name a"],
+    ),
+    "active learning with a sweep": (
+        with_al(
+            active={"iterations": 1, "potential": "b"}, potentials={"a": SNAP, "b": SNAP | {"sweep": {"folds": [4, 8]}}}
+        ),
+        ["active.potential", "is 'b'", "without a sweep", "name a"],
     ),
     "negative seed": (with_al(seed=-1), ["seed", "-1"]),
     "campaign name with a slash": (with_al(campaign="a/b"), ["campaign", "a/b"]),

@@ -9,7 +9,7 @@ from ase import Atoms
 
 from entromax.config.models import DatasetSettings
 from entromax.dataset import aggregate_dataset
-from entromax.dataset.aggregate import ROLES, TooManyFailuresError
+from entromax.dataset.aggregate import ACTIVE, ROLES, TooManyFailuresError
 from entromax.labels.engines.base import ISOLATED, Label
 from entromax.labels.ledger import write_outputs
 from entromax.labels.record import new_record
@@ -91,6 +91,19 @@ def test_split_depends_on_the_seed_and_not_on_the_shards(run):
     first = roles(records, seed=1)
     assert first.equals(roles(records[17:], records[:17], seed=1))
     assert not first.equals(roles(records, seed=2))
+
+
+def test_active_learning_adds_to_the_training_set_and_moves_nothing_else(run):
+    shard = [record(n) for n in range(20)] + [record(20, energy=16.0)]  # 19.5 eV/atom above the lowest
+    active = [record(40 + n, energy=-9.0 if n else 40.0, config_type=ACTIVE) for n in range(6)]
+    before = run(shard).set_index("sid")["role"]
+    after = run(shard, active).set_index("sid")
+    assert after.loc[before.index, "role"].equals(before) and set(before) >= {"train", "validation", "test"}
+    chosen = after[after["config_type"] == ACTIVE]
+    assert chosen["role"].tolist() == ["outlier"] + 5 * ["train"]
+    # Enlarged labels may reach what was chosen before: then it is one of the library, once.
+    again = run([*shard, record(43)], active).set_index("library_sid").loc["lib43"]
+    assert again["role"].tolist()[1] == "duplicate" and again["config_type"].tolist() == ["library", ACTIVE]
 
 
 def test_each_outlier_is_listed_with_the_rule_that_it_breaks(run):

@@ -28,6 +28,7 @@ except ConfigError as error:
 SEED = config["seed"]
 ELEMENTS = list(config["elements"])
 TRANSFER = config["validation"]["transfer"]
+ACTIVE = config["active"]
 POTENTIALS = list(config["potentials"])
 ROUNDS = range(1, config["library"]["rounds"] + 1)
 BATCHES = range(1, config["library"]["batches"] + 1)
@@ -42,6 +43,7 @@ wildcard_constraints:
     round=r"\d+",
     batch=r"\d+",
     shard=r"\d+",
+    iteration=r"\d+",
 
 
 onstart:
@@ -78,3 +80,8 @@ def of_element(key):
 def if_transfer(path):
     """What only a campaign with a conventional set has."""
     return path if TRANSFER["structures"] else []
+
+
+def if_active(path):
+    """What only a campaign with active learning has."""
+    return path if ACTIVE["iterations"] else []

@@ -1,12 +1,26 @@
 """The dataset: labels gathered, checked and split."""
 
+ACTIVE_SHARDS = range(1, -(-ACTIVE["structures"] // config["labels"]["shard_size"]) + 1)
+
+
+def all_labels(suffix, iterations):
+    """Files of all shards: those of the library, then those of the first batches of active learning."""
+    return expand(
+        "<results>/{{element}}/labels/shard_{shard}.{suffix}",
+        shard=SHARDS,
+        suffix=suffix,
+    ) + expand(
+        "<results>/{{element}}/active/{iteration}/labels/shard_{shard}.{suffix}",
+        iteration=range(1, iterations + 1),
+        shard=ACTIVE_SHARDS,
+        suffix=suffix,
+    )
+
 
 rule aggregate_dataset:
     input:
-        labels=expand("<results>/{{element}}/labels/shard_{shard}.extxyz", shard=SHARDS),
-        ledgers=expand(
-            "<results>/{{element}}/labels/shard_{shard}.parquet", shard=SHARDS
-        ),
+        labels=all_labels("extxyz", ACTIVE["iterations"]),
+        ledgers=all_labels("parquet", ACTIVE["iterations"]),
         reference="<results>/{element}/labels/reference.extxyz",
         reference_ledger="<results>/{element}/labels/reference.parquet",
     output:

@@ -76,9 +76,7 @@ rule plot_library:
 
 rule plot_labels:
     input:
-        ledgers=expand(
-            "<results>/{{element}}/labels/shard_{shard}.parquet", shard=SHARDS
-        ),
+        ledgers=all_labels("parquet", ACTIVE["iterations"]),
         reference="<results>/{element}/labels/reference.parquet",
     output:
         states=report(
@@ -126,6 +124,7 @@ rule report_element:
                 potential=POTENTIALS,
             )
         ),
+        if_active("<results>/{element}/active/curve.csv"),
     output:
         report="<results>/{element}/report.html",
     log:

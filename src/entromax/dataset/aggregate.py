@@ -19,6 +19,9 @@ logger = logging.getLogger("entromax.dataset")
 
 ROLES = ("train", "validation", "test", "duplicate", "outlier", "failed", "reference")
 
+ACTIVE = "active"
+"""``config_type`` of the structures that active learning has chosen."""
+
 
 class TooManyFailuresError(RuntimeError):
     """More structures than allowed have no label."""
@@ -44,6 +47,9 @@ def aggregate_dataset(
     The manifest has the columns of the ledgers and ``role`` (``ROLES``), ``rule`` (why a structure is no training
     data), ``energy_above_atom`` and ``energy_above_lowest`` [eV/atom]. The free atom is part of the training set: it
     fixes the zero of energy. The reference crystals are kept out of it, they are what the potentials are judged by.
+
+    What active learning has chosen (``config_type`` ``ACTIVE``) is trained on, never tested on, and changes the role of
+    no other structure: the errors of its iterations are those on one and the same test set.
 
     Args:
         labels: label files of all shards (extended XYZ).
@@ -125,7 +131,7 @@ def _manifest(library: pd.DataFrame, references: pd.DataFrame, atom: Atoms) -> p
     references.loc[references["state"] != "converged", "role"] = "failed"
     table = pd.concat([library, references], ignore_index=True)
     table["energy_above_atom"] = table["energy"] - float(atom.info["REF_energy"])
-    bulk = (table["state"] == "converged") & (table["config_type"] != ISOLATED)
+    bulk = (table["state"] == "converged") & ~table["config_type"].isin((ISOLATED, ACTIVE))
     table["energy_above_lowest"] = table["energy"] - table.loc[bulk, "energy"].min()
     return table
 
@@ -167,6 +173,7 @@ def _outliers(table: pd.DataFrame, settings: DatasetSettings) -> "pd.Series[str]
 
 def _split(table: pd.DataFrame, settings: DatasetSettings, seed: int) -> None:
     """Assign train, validation and test, by structure; depends on the sids and the seed, not on the order of files."""
+    table.loc[(table["role"] == "") & (table["config_type"] == ACTIVE), "role"] = "train"
     rows = table[table["role"] == ""].sort_values("sid").index.to_numpy()
     shuffled = rows[np.random.default_rng(seed).permutation(len(rows))]
     n_test, n_validation = (round(part * len(rows)) for part in (settings.test_fraction, settings.validation_fraction))

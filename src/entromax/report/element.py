@@ -7,6 +7,7 @@ import pandas as pd
 from ase.data import atomic_names, atomic_numbers
 
 from entromax.config.models import CampaignSettings
+from entromax.report.figures_active import active_section
 from entromax.report.figures_labels import shorten, state_table
 from entromax.report.findings import Verdict, judge, summary_rows
 from entromax.report.html import Block, Cell, Section, Table, embed, number, write_page
@@ -132,6 +133,7 @@ def report_element(
     verdicts = [judge(results, one, ground_state, settings.thresholds) for one in results.potentials]
     sections = [
         *potential_sections(results, settings),
+        *([active_section(results.folder, str(settings.active.potential))] if settings.active.iterations else []),
         property_section(results, settings.thresholds),
         labels_section(results, settings),
         library_section(Path(library), settings),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from entromax.config.models import ElementSettings, LibrarySettings
+from entromax.dataset.aggregate import ACTIVE
 from entromax.entropy.diversity import compare_diversity
 from entromax.entropy.reach import common_crystals, ground_states, measure_reach
 from entromax.entropy.rounds import structure_blocks
@@ -81,9 +82,9 @@ def plot_labels(ledgers: Sequence[str | Path], figures: Files, *, element: str) 
         element: chemical symbol.
     """
     everything = read_ledgers([Path(path) for path in ledgers])
-    library = everything[everything["config_type"] == "library"]
-    plot_states({element: library}, figures["states"])
-    plot_seconds(library, figures["seconds"])
+    chosen = everything[everything["config_type"].isin(("library", ACTIVE))]
+    plot_states({element: chosen}, figures["states"])
+    plot_seconds(chosen, figures["seconds"])
     labelled = everything[(everything["state"] == "converged") & (everything["config_type"] != "isolated_atom")]
     cloud = labelled[["sid", "config_type", "volume", "energy"]].copy()
     cloud["energy"] -= cloud["energy"].min()

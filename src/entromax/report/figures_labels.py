@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from entromax.dataset.aggregate import ACTIVE
 from entromax.report.style import (
     BLUE,
     COLOURS,
     CRYSTAL_COLOURS,
     CRYSTAL_MARKERS,
     INK,
+    ORANGE,
     figure,
     label_logarithmic,
     say_nothing_to_draw,
@@ -20,6 +22,8 @@ from entromax.report.style import (
 
 STATES = ("converged", "unconverged", "timeout", "crashed", "rejected")
 MAX_REASON = 60
+CLOUDS = {"library": BLUE, ACTIVE: ORANGE}
+"""Kinds of labels that are no curves, and their colours."""
 
 
 def shorten(reason: str, length: int = MAX_REASON) -> str:
@@ -118,12 +122,13 @@ def plot_energy_volume(table: pd.DataFrame, path: str | Path) -> None:
         path: PNG.
     """
     with figure(path, table, height=4.0) as axes:
-        library = table[table["config_type"] == "library"]
-        size = 14 if len(library) < 1000 else 5
-        axes.scatter(
-            library["volume"], library["energy"], s=size, lw=0, alpha=0.6, color=BLUE, label=f"library ({len(library)})"
-        )
-        names = [str(name) for name in table["config_type"].unique() if name != "library"]
+        size = 14 if len(table) < 1000 else 5
+        for name, colour in CLOUDS.items():
+            part = table[table["config_type"] == name]
+            if len(part):
+                text = f"{name} ({len(part)})"
+                axes.scatter(part["volume"], part["energy"], s=size, lw=0, alpha=0.6, color=colour, label=text)
+        names = [str(name) for name in table["config_type"].unique() if name not in CLOUDS]
         for k, name in enumerate(names):
             part = table[table["config_type"] == name].sort_values("volume")
             colour = CRYSTAL_COLOURS[(k + 1) % len(CRYSTAL_COLOURS)]

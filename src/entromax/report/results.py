@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from entromax.progress import shard_files
+
 
 @dataclass(frozen=True)
 class PotentialResults:
@@ -92,7 +94,7 @@ def load_element_results(folder: str | Path, element: str, potentials: list[str]
     return ElementResults(
         element=element,
         folder=root,
-        ledger=read_ledgers(list(labels.glob("shard_*.parquet"))),
+        ledger=read_ledgers(shard_files(root, "labels/shard_*.parquet")),
         reference_ledger=read_ledgers([reference] if reference.is_file() else []),
         dataset=read_json(root / "dataset" / "summary.json"),
         manifest=pd.read_parquet(manifest) if manifest.is_file() else pd.DataFrame(),

@@ -40,6 +40,9 @@ MAX_FORCE = 1e4
 
 NOT_FINITE = "energy or forces are not finite"
 
+Watch = Callable[[Atoms], None]
+"""Is shown every physical state of a run that is looked at; the calculator is attached."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -92,7 +95,13 @@ def _thermalise(atoms: Atoms, temperature: float, rng: np.random.Generator) -> N
     atoms.set_momenta(momenta - momenta.mean(axis=0) if len(atoms) > 1 else momenta)
 
 
-def _dynamics(atoms: Atoms, motion: MolecularDynamics, steps: int, look: Callable[[], str]) -> tuple[int, str]:
+def nobody(atoms: Atoms) -> None:
+    """Watch nothing."""
+
+
+def _dynamics(
+    atoms: Atoms, motion: MolecularDynamics, steps: int, look: Callable[[], str], watch: Watch
+) -> tuple[int, str]:
     """Advance until ``look`` finds a failure; return the steps done and its reason (empty: none)."""
     reason, done = look(), 0
     while done < steps and not reason:
@@ -101,6 +110,8 @@ def _dynamics(atoms: Atoms, motion: MolecularDynamics, steps: int, look: Callabl
             motion.run(count)
             done += count
             reason = look()
+            if not reason:
+                watch(atoms)
         except Exception as error:  # boundary: a calculator may raise on an exploded cell, which is a failure to record
             log.warning("the potential raised %s: %s", type(error).__name__, error)
             finite = np.isfinite(atoms.positions).all()
@@ -117,6 +128,7 @@ def hot_run(
     floor: float,
     settings: RobustnessSettings,
     rng: np.random.Generator,
+    watch: Watch = nobody,
 ) -> dict[str, Any]:
     """Run Langevin dynamics at fixed volume and tell whether it stays physical.
 
@@ -128,6 +140,7 @@ def hot_run(
         floor: lowest credible potential energy [eV/atom].
         settings: steps, time step, distance criterion.
         rng: random numbers of velocities and thermostat.
+        watch: is shown the physical states.
 
     Returns:
         One row: temperature, compression, ``state`` (``physical``, ``failed``; ``skipped`` when the perfect crystal
@@ -155,7 +168,7 @@ def hot_run(
         fixcm=False,
         rng=rng,
     )
-    done, reason = _dynamics(atoms, motion, settings.steps, lambda: judge(atoms, limits))
+    done, reason = _dynamics(atoms, motion, settings.steps, lambda: judge(atoms, limits), watch)
     finite = bool(np.isfinite(atoms.positions).all())
     return row | {
         "state": "failed" if reason else "physical",
@@ -174,8 +187,11 @@ def nve_run(
     floor: float,
     settings: RobustnessSettings,
     rng: np.random.Generator,
+    watch: Watch = nobody,
 ) -> dict[str, Any]:
     """Run dynamics at constant energy; forces that are not the gradient of the energy let the total energy drift.
+
+    Arguments are those of :func:`hot_run`.
 
     Returns:
         ``state`` (``conserved``, ``drifts`` or ``failed``), ``reason``, ``drift`` (slope of a straight line through
@@ -196,7 +212,7 @@ def nve_run(
         return judge(atoms, limits)
 
     motion = VelocityVerlet(atoms, settings.timestep * units.fs)
-    done, reason = _dynamics(atoms, motion, settings.steps, look)
+    done, reason = _dynamics(atoms, motion, settings.steps, look, watch)
     row = {"temperature": temperature, "time": done * settings.timestep, "atoms": len(atoms)}
     seconds = time.perf_counter() - begun
     if reason or len(energies) < 3:
@@ -216,7 +232,7 @@ def nve_run(
 
 
 def relaxation(
-    start: Atoms, calculator: BaseCalculator, *, floor: float, settings: RobustnessSettings
+    start: Atoms, calculator: BaseCalculator, *, floor: float, settings: RobustnessSettings, watch: Watch = nobody
 ) -> dict[str, Any]:
     """Relax positions and cell of a random structure and tell whether it ends in a physical one.
 
@@ -238,6 +254,7 @@ def relaxation(
             converged, reason = bool(done), judge(atoms, limits) or _burst(start, atoms)
             if reason:
                 break
+            watch(atoms)
     except Exception as error:  # boundary: a calculator may raise on an exploded cell, which is a failure to record
         log.warning("the potential raised %s: %s", type(error).__name__, error)
         reason = f"the potential raised {type(error).__name__}"

@@ -19,7 +19,16 @@ from entromax.potentials import load_potential
 from entromax.runtime import atomic_path, write_json
 from entromax.structures.io import read_structures
 from entromax.structures.random_cells import random_cell
-from entromax.validation.dynamics import HOLE_MARGIN, closest_pair, hot_run, nve_run, relaxation, supercell
+from entromax.validation.dynamics import (
+    HOLE_MARGIN,
+    Watch,
+    closest_pair,
+    hot_run,
+    nobody,
+    nve_run,
+    relaxation,
+    supercell,
+)
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +77,17 @@ def random_start(crystal: Atoms, min_distance: float, rng: np.random.Generator) 
 
 
 def run_task(
-    task: Task, crystal: Atoms, calculator: BaseCalculator, settings: RobustnessSettings, seed: int
+    task: Task,
+    crystal: Atoms,
+    calculator: BaseCalculator,
+    settings: RobustnessSettings,
+    seed: int,
+    watch: Watch = nobody,
 ) -> dict[str, Any]:
-    """Run one task from ``crystal`` (ground state at equilibrium); return its row, ``kind`` and ``repeat`` first."""
+    """Run one task from ``crystal`` (ground state at equilibrium); return its row, ``kind`` and ``repeat`` first.
+
+    ``watch`` is shown the physical states on the way.
+    """
     cell, rng = supercell(crystal, settings.atoms), task.rng(seed)
     probe = cell.copy()
     probe.calc = calculator
@@ -78,9 +95,11 @@ def run_task(
     if task.kind == "relaxation":
         distance = settings.min_distance_ratio * 2 * covalent_radii[crystal.numbers[0]]
         start = random_start(crystal, distance, rng)
-        row = relaxation(start, calculator, floor=floor, settings=settings)
+        row = relaxation(start, calculator, floor=floor, settings=settings, watch=watch)
     elif task.kind == "nve":
-        row = nve_run(cell, calculator, temperature=task.temperature, floor=floor, settings=settings, rng=rng)
+        row = nve_run(
+            cell, calculator, temperature=task.temperature, floor=floor, settings=settings, rng=rng, watch=watch
+        )
     else:
         row = hot_run(
             cell,
@@ -90,6 +109,7 @@ def run_task(
             floor=floor,
             settings=settings,
             rng=rng,
+            watch=watch,
         )
         log.info("%g K, V/V0 %g: %s %s", task.temperature, task.compression, row["state"], row["reason"])
     return {"kind": task.kind, "repeat": task.repeat, **row}

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from entromax.dataset.aggregate import ACTIVE
+from entromax.labels.engines.base import ISOLATED
 from entromax.potentials import load_potential
 from entromax.runtime import atomic_path, write_json
 from entromax.structures import read_structures, write_structures
@@ -20,7 +22,8 @@ from entromax.validation.errors import predict, summarise
 SETS = {"entropy": "a", "conventional": "b"}
 """The two sets, and their letters in ``transfer.json``."""
 MEASURES = ("energy_rmse", "energy_mae", "force_rmse", "force_mae")
-FREE_ATOM = "isolated_atom"
+NOT_COUNTED = (ISOLATED, ACTIVE)
+"""Structures that are in no comparison: the free atom, and what active learning has chosen, which is in neither set."""
 
 
 def pair_training_sets(
@@ -55,8 +58,8 @@ def pair_training_sets(
     rows = []
     for name, own in structures.items():
         seconds = pd.read_parquet(manifests[name]).drop_duplicates("sid").set_index("sid")["seconds"]
-        free = [atoms for atoms in own if atoms.info.get("config_type") == FREE_ATOM]
-        bulk = [atoms for atoms in own if atoms.info.get("config_type") != FREE_ATOM]
+        free = [atoms for atoms in own if atoms.info.get("config_type") == ISOLATED]
+        bulk = [atoms for atoms in own if atoms.info.get("config_type") not in NOT_COUNTED]
         for percent in percents:
             chosen = bulk[: smallest * percent // 100]
             if not chosen:
@@ -75,7 +78,7 @@ def pair_training_sets(
 
 
 def _count(structures: Sequence[Any]) -> int:
-    return sum(atoms.info.get("config_type") != FREE_ATOM for atoms in structures)
+    return sum(atoms.info.get("config_type") not in NOT_COUNTED for atoms in structures)
 
 
 def validate_transfer(

@@ -1,0 +1,120 @@
+"""How little the committee of a potential knows of a structure, and whether a label of it would be used."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+
+from entromax.config.models import DatasetSettings, ElementSettings, LabelSettings
+from entromax.labels.record import too_close
+from entromax.potentials import load_potential
+from entromax.potentials.base import CARD, split_free_atom
+from entromax.structures import read_structures, reduced_volume
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a committee says about a structure.
+
+    Attributes:
+        energy: above the lowest training structure [eV/atom].
+        force: the largest on an atom [eV/Å].
+        bar: calibrated standard deviation of the energy [eV/atom].
+        score: see :meth:`Committee.opinion` [eV/atom].
+    """
+
+    energy: float
+    force: float
+    bar: float
+    score: float
+
+
+@dataclass(frozen=True)
+class Committee:
+    """A potential with error bars.
+
+    Attributes:
+        calculator: answers ``energy_std``.
+        lowest: energy of the lowest training structure [eV/atom].
+        energy_scale: by which the weights of its fit fall [eV/atom].
+    """
+
+    calculator: BaseCalculator
+    lowest: float
+    energy_scale: float
+
+    @classmethod
+    def load(cls, potential: str | Path, train: str | Path) -> "Committee":
+        """Return the committee of a fitted potential.
+
+        Args:
+            potential: its folder.
+            train: its training set.
+        """
+        _, bulk = split_free_atom(read_structures(train))
+        settings = json.loads((Path(potential) / CARD).read_text())["settings"]
+        lowest = min(float(atoms.info["REF_energy"]) / len(atoms) for atoms in bulk)
+        return cls(load_potential(potential), lowest, float(settings["energy_scale"]))
+
+    def opinion(self, atoms: Atoms) -> Opinion:
+        """Return energy, largest force, error bar and score of a structure of N atoms.
+
+        The score is query by committee [Seung, Opper & Sompolinsky, COLT 1992] with the energy,
+
+            score = sigma_E / N exp(-E / 2 energy_scale),
+
+        the root of what the fit would lose by an error as large as the bar: its loss is that of energies per atom, and
+        the factor is the root of the weight that it gives the structure, E its energy per atom above the lowest (not
+        below zero). Without the factor the densest cells would always win, which no fit attends to. A supercell has
+        the score of its primitive cell; sigma_E / sqrt(N) [Smith et al., J. Chem. Phys. 148, 241733 (2018)] would
+        favour it, as the errors of equal atoms are equal. Forces cannot judge here: in the smallest cells symmetry
+        makes them vanish.
+        """
+        n = len(atoms)
+        bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        sigma = float(self.calculator.get_property("energy_std", bare))
+        energy = float(self.calculator.get_property("energy", bare)) / n - self.lowest
+        force = float(np.linalg.norm(self.calculator.get_property("forces", bare), axis=1).max())
+        score = sigma / n * np.exp(-max(energy, 0.0) / (2 * self.energy_scale))
+        return Opinion(energy, force, sigma / n, float(score))
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a structure must keep to be labelled and trained on.
+
+    Attributes:
+        distance: of the closest pair, periodic images included [Å].
+        volume: smallest and largest volume per atom [Å^3].
+        energy: largest predicted energy above the lowest [eV/atom].
+        force: largest predicted force [eV/Å].
+    """
+
+    distance: float
+    volume: tuple[float, float]
+    energy: float
+    force: float
+
+    @classmethod
+    def of(cls, element: ElementSettings, scale: float, labels: LabelSettings, dataset: DatasetSettings) -> "Bounds":
+        """Return the bounds of the library (scaled by ``scale`` [Å]), of the labels, and of the dataset's quality."""
+        low, high = (volume * scale**3 for volume in element.volume)
+        force = min(labels.max_force, dataset.max_force)
+        return cls(labels.min_distance * element.d_nn, (low, high), dataset.max_energy, force)
+
+    def broken(self, atoms: Atoms, opinion: Opinion) -> str:
+        """Return which bound a structure breaks, or ``""``."""
+        if not np.isfinite([opinion.energy, opinion.force, opinion.score]).all():
+            return "the committee gives no finite number"
+        if reason := too_close(atoms, self.distance):
+            return reason
+        if not self.volume[0] <= reduced_volume(atoms) <= self.volume[1]:
+            return "volume outside the range of the element"
+        if opinion.energy > self.energy:
+            return f"predicted energy above dataset.max_energy = {self.energy:g} eV/atom"
+        if opinion.force > self.force:
+            return f"predicted force above the largest allowed, {self.force:g} eV/Å"
+        return ""

@@ -1,0 +1,230 @@
+"""Active learning chooses what the committee knows least, nothing twice, and nothing that could not be trained on."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.emt import EMT
+
+from entromax.active import SelectionSettings, select_structures
+from entromax.active.candidates import dynamics_candidates
+from entromax.active.committee import Bounds, Committee
+from entromax.active.selection import choose
+from entromax.config.models import (
+    ActiveSettings,
+    CellSettings,
+    CrystalSettings,
+    DatasetSettings,
+    ElementSettings,
+    EmtSettings,
+    FeatureSettings,
+    LabelSettings,
+    RobustnessSettings,
+    SnapSettings,
+)
+from entromax.entropy.seeding import relaxed_seeds
+from entromax.labels.engines.base import ISOLATED
+from entromax.potentials import train_potential
+from entromax.structures import read_structures, scale_structures, with_sid, write_structures
+from entromax.validation.dynamics import closest_pair
+
+D_NN = 2.86
+AL = ElementSettings(
+    d_nn=D_NN,
+    volume=[0.5, 1.6],
+    ground_state="fcc",
+    crystals={"fcc": CrystalSettings(volume=16.0)},
+    reference=EmtSettings(),
+)
+DYNAMICS = RobustnessSettings(temperatures=[1000.0], compressions=[1.0, 0.8], repeats=1, atoms=8, steps=30)
+FCC = bulk("Al", "fcc", a=3.994)
+
+
+class Doubtful(Calculator):
+    """EMT that doubts an atom the more, the closer its neighbours are."""
+
+    implemented_properties = ("energy", "forces", "energy_std")
+
+    def calculate(
+        self, atoms: Atoms | None = None, properties: object = None, system_changes: list[str] = all_changes
+    ) -> None:
+        super().calculate(atoms, properties, system_changes)
+        copy = self.atoms.copy()
+        copy.calc = EMT()
+        doubt = len(copy) / closest_pair(copy, 4.0)
+        energy, forces = copy.get_potential_energy(), copy.get_forces()
+        self.results = {"energy": energy, "forces": forces, "energy_std": doubt}
+
+
+COMMITTEE = Committee(Doubtful(), lowest=-0.01, energy_scale=2.0)
+BOUNDS = Bounds.of(AL, D_NN, LabelSettings(), DatasetSettings())
+
+
+def greedy_determinant(scores: np.ndarray, places: np.ndarray, n: int) -> list[int]:
+    """Return the greedy maximum of the determinant, each one calculated anew."""
+    x = (places - places.mean(axis=0)) / places.std(axis=0)
+    squares = ((x[:, None] - x[None]) ** 2).sum(axis=2)
+    kernel = np.outer(scores, scores) * np.exp(-squares / (2 * x.shape[1]))
+    chosen: list[int] = []
+    for _ in range(n):
+        rest = [k for k in range(len(x)) if k not in chosen]
+        chosen.append(max(rest, key=lambda k: np.linalg.slogdet(kernel[np.ix_([*chosen, k], [*chosen, k])])[1]))
+    return chosen
+
+
+def test_choice_is_the_greedy_maximum_of_the_determinant() -> None:
+    rng = np.random.default_rng(3)
+    scores, places = rng.uniform(0.5, 2.0, 30), rng.normal(size=(30, 4)) * [1, 10, 0.1, 1e3] + 7
+    order = choose(scores, places, 8).tolist()
+    assert order[0] == np.argmax(scores)
+    assert order == greedy_determinant(scores, places, 8)
+
+
+def test_twin_of_a_chosen_structure_waits_for_less_uncertain_ones() -> None:
+    rng = np.random.default_rng(1)
+    places = rng.normal(size=(12, 3))
+    places[1] = places[0] + 1e-3
+    scores = np.array([2.0, 1.9, *np.linspace(1.0, 0.5, 10)])
+    order = choose(scores, places, 12).tolist()
+    assert order[0] == 0 and order[1] != 1 and order[-1] == 1
+    assert sorted(order) == list(range(12))
+    assert sorted(choose(np.ones(5), np.zeros((5, 3)), 9).tolist()) == list(range(5))  # all the same: all the same
+
+
+def test_supercell_scores_as_its_primitive_cell_and_high_energies_count_less() -> None:
+    one, many = (COMMITTEE.opinion(atoms) for atoms in (FCC, FCC.repeat(2)))
+    assert many.score == pytest.approx(one.score) and one.score == pytest.approx(one.bar, rel=0.01)
+    dense = FCC.copy()
+    dense.set_cell(FCC.cell * 0.8, scale_atoms=True)
+    opinion = COMMITTEE.opinion(dense)
+    assert opinion.energy > 0.5 and opinion.bar == pytest.approx(one.bar / 0.8)
+    assert opinion.score == pytest.approx(opinion.bar * np.exp(-opinion.energy / 4))
+
+
+@pytest.mark.parametrize(
+    ("factor", "bounds", "word"),
+    [
+        (1.0, {}, ""),
+        (0.5, {}, "closer than min_distance"),
+        (1.5, {}, "volume outside"),
+        (0.9, {"energy": 0.05}, "dataset.max_energy"),
+        (1.0, {"force": 0.01}, "force"),
+    ],
+)
+def test_what_could_not_be_trained_on_is_no_candidate(factor: float, bounds: dict[str, float], word: str) -> None:
+    atoms = FCC.repeat(2)
+    atoms.rattle(0.05, seed=1)
+    atoms.set_cell(atoms.cell * factor, scale_atoms=True)
+    tight = Bounds(**{**vars(BOUNDS), **bounds})
+    reason = tight.broken(atoms, COMMITTEE.opinion(atoms))
+    assert word in reason and bool(reason) == bool(word)
+
+
+def test_each_run_offers_its_least_known_state_inside_the_bounds() -> None:
+    found, rows = dynamics_candidates(FCC, COMMITTEE, BOUNDS, DYNAMICS, seed=1)
+    assert len(rows) == 3 and {row["state"] for row in rows} == {"conserved", "physical"}
+    assert [candidate.found.split()[0] for candidate in found] == ["nve", "hot", "hot"]
+    for candidate in found:
+        atoms = candidate.atoms
+        assert atoms.info["sid"] == with_sid(atoms).info["sid"] and atoms.info["config_type"] == "active"
+        assert not BOUNDS.broken(atoms, COMMITTEE.opinion(atoms))
+    # The closest pair is what this committee doubts: the state on offer is not the first that came.
+    assert all(closest_pair(candidate.atoms, 4.0) < 2.75 for candidate in found)
+    close = Bounds(**{**vars(BOUNDS), "distance": 2.75})
+    kept, _ = dynamics_candidates(FCC, COMMITTEE, close, DYNAMICS, seed=1)
+    assert all(closest_pair(candidate.atoms, 4.0) >= 2.75 for candidate in kept)
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library, labels of its first structures by EMT, and a SNAP fitted to them."""
+    folder = tmp_path_factory.mktemp("active")
+    cells = CellSettings(atoms=[1, 3], volume=[0.5, 1.6])
+    seeds = relaxed_seeds(40, cells, np.random.default_rng(2), 40)
+    write_structures(folder / "library.extxyz", [with_sid(atoms) for atoms in seeds])
+    scale = {"element": "Al", "d_nn": D_NN, "volume": AL.volume}
+    scale_structures(folder / "library.extxyz", [folder / "all.extxyz"], n=40, shard_size=40, **scale)
+    everything = read_structures(folder / "all.extxyz")
+    free = with_sid(Atoms("Al", cell=[12.0] * 3, pbc=True))
+    free.info["config_type"] = ISOLATED
+    crystal = FCC.copy()
+    crystal.info["config_type"] = "fcc"
+    write_structures(folder / "train.extxyz", [labelled(atoms) for atoms in [free, *everything[:18]]])
+    write_structures(folder / "validation.extxyz", [labelled(atoms) for atoms in everything[18:20]])
+    write_structures(folder / "reference.extxyz", [labelled(crystal)])
+    # One beyond the first 20 was tried before and failed.
+    tried = pd.DataFrame({"sid": [atoms.info["sid"] for atoms in [*everything[:20], everything[22]]]})
+    tried.to_parquet(folder / "manifest.parquet")
+    train_potential(
+        folder / "train.extxyz",
+        folder / "validation.extxyz",
+        potential=folder / "potential",
+        element="Al",
+        d_nn=D_NN,
+        settings=SnapSettings(twojmax=2, folds=4),
+        seed=1,
+    )
+    return folder
+
+
+def labelled(atoms: Atoms) -> Atoms:
+    copy = atoms.copy()
+    copy.calc = EMT()
+    atoms.info |= {"REF_energy": copy.get_potential_energy(), "REF_stress": copy.get_stress()}
+    atoms.arrays["REF_forces"] = copy.get_forces()
+    return atoms
+
+
+def select(campaign: Path, output: Path, min_distance: float = 0.6, **active: object) -> pd.DataFrame:
+    names = ("train.extxyz", "manifest.parquet", "reference.extxyz", "library.extxyz", "potential")
+    settings = SelectionSettings(
+        element=AL,
+        features=FeatureSettings(twojmax=4),
+        labels=LabelSettings(structures=20, shard_size=3, min_distance=min_distance),
+        dataset=DatasetSettings(),
+        active=ActiveSettings(**{"structures": 5, "dynamics": DYNAMICS, **active}),
+        seed=1,
+    )
+    return select_structures(
+        **{Path(name).stem: campaign / name for name in names},
+        symbol="Al",
+        settings=settings,
+        iteration=1,
+        shards=output / "structures",
+        candidates=output / "candidates.csv",
+        runs=output / "runs.csv",
+    )
+
+
+def test_batch_holds_unlabelled_structures_of_library_and_dynamics(campaign: Path, tmp_path: Path) -> None:
+    table = select(campaign, tmp_path)
+    everything = [atoms.info["sid"] for atoms in read_structures(campaign / "all.extxyz")]
+    tried = set(pd.read_parquet(campaign / "manifest.parquet")["sid"])
+    library = table[table["origin"] == "library"]
+    assert set(library["sid"]) == set(everything) - tried  # scaled like those that were labelled, to the bit
+    assert 1 <= (table["origin"] == "dynamics").sum() <= 3
+    shards = [read_structures(tmp_path / f"structures/shard_{k}.extxyz") for k in (1, 2)]
+    assert [len(shard) for shard in shards] == [3, 2]
+    written = [atoms.info["sid"] for shard in shards for atoms in shard]
+    chosen = table[table["rank"].notna()].sort_values("rank")
+    assert written == chosen["sid"].tolist() and not set(written) & tried
+    usable = table[table["excluded"] == ""]
+    assert chosen["sid"].iloc[0] == usable.loc[usable["score"].idxmax(), "sid"]
+    assert chosen["score"].mean() > usable["score"].mean()
+    assert all(atoms.info["config_type"] == "active" for shard in shards for atoms in shard)
+
+
+def test_number_of_library_candidates_is_that_of_the_settings(campaign: Path, tmp_path: Path) -> None:
+    table = select(campaign, tmp_path, candidates=4)
+    everything = [atoms.info["sid"] for atoms in read_structures(campaign / "all.extxyz")]
+    assert table.loc[table["origin"] == "library", "sid"].tolist() == [everything[k] for k in (20, 21, 23, 24)]
+
+
+def test_without_any_candidate_the_message_says_what_to_do(campaign: Path, tmp_path: Path) -> None:
+    cold = RobustnessSettings(temperatures=[1.0], compressions=[1.0], atoms=1, steps=10)
+    with pytest.raises(ValueError, match="larger library"):  # the crystal itself is closer than min_distance
+        select(campaign, tmp_path, min_distance=1.0, candidates=0, dynamics=cold)
