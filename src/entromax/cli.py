@@ -67,8 +67,13 @@ def _status(results: Path, store: Path | None, failures: int, job_minutes: float
     console = Console()
     console.print(f"[bold]{campaign.campaign}[/bold]  {results}, seed {campaign.seed}")
     console.print(_stage_table(stages(campaign, results)))
-    found = [labels(campaign, results, store or Path(campaign.labels.store), element) for element in campaign.elements]
-    console.print(_label_table(found))
+    folder = store or Path(campaign.labels.store)
+    found = [labels(campaign, results, folder, element) for element in campaign.elements]
+    console.print(_label_table(found, "labels"))
+    if campaign.validation.transfer.structures:
+        second = [labels(campaign, results, folder, element, conventional=True) for element in campaign.elements]
+        console.print(_label_table(second, "labels of the conventional set"))
+        found += second
     for element in found:
         for reason in element.reasons():
             console.print(
@@ -100,8 +105,8 @@ def _stage_table(found: list[Stage]) -> Table:
     return table
 
 
-def _label_table(found: list[Labels]) -> Table:
-    table = Table(title="labels of library structures", title_justify="left", box=None, pad_edge=False)
+def _label_table(found: list[Labels], title: str) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     for name in (*STATES, "left", "s each", "per hour", "h left"):
         table.add_column(name, justify="right")
@@ -148,7 +153,8 @@ def _retry(results: Path, store: Path | None, element: str, states: Sequence[str
 
 
 def _label_rules(campaign: CampaignSettings) -> str:
-    return "label_shard label_active" if campaign.active.iterations else "label_shard"
+    others = {"label_active": campaign.active.iterations, "label_conventional": campaign.validation.transfer.structures}
+    return " ".join(["label_shard", *(name for name, number in others.items() if number)])
 
 
 def _export(results: Path, element: str, formats: Sequence[str], output: Path) -> None:

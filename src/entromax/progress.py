@@ -88,6 +88,8 @@ def stages(campaign: CampaignSettings, results: Path) -> list[Stage]:
     elements, potentials = list(campaign.elements), list(campaign.potentials)
     active = list(product(elements, range(1, campaign.active.iterations + 1)))
     active_shards = range(1, -(-campaign.active.structures // campaign.labels.shard_size) + 1)
+    transfer = campaign.validation.transfer.structures
+    conventional_shards = range(1, -(-transfer // campaign.labels.shard_size) + 1)
     outputs = {
         "reference sample": ["library/round_0/state.npz"],
         "entropy batches": [f"library/round_{r}/batch_{b}.extxyz" for r, b in product(rounds, batches)],
@@ -99,8 +101,12 @@ def stages(campaign: CampaignSettings, results: Path) -> list[Stage]:
         "active label shards": [
             f"{e}/active/{i}/labels/shard_{s}.parquet" for (e, i), s in product(active, active_shards)
         ],
+        "conventional label shards": [
+            f"{e}/conventional/labels/shard_{s}.parquet" for e, s in product(elements, conventional_shards)
+        ],
         "datasets": [f"{e}/dataset/manifest.parquet" for e in elements],
         "potentials": [f"{e}/potentials/{p}/potential.json" for e, p in product(elements, potentials)],
+        "transfer tests": [f"{e}/validation/{p}/transfer.json" for e, p in product(elements, potentials) if transfer],
         "element reports": [f"{e}/report.html" for e in elements],
         "campaign report": ["report.html"],
     }
@@ -111,26 +117,30 @@ def stages(campaign: CampaignSettings, results: Path) -> list[Stage]:
     ]
 
 
-def labels(campaign: CampaignSettings, results: Path, store: Path, element: str) -> Labels:
+def labels(
+    campaign: CampaignSettings, results: Path, store: Path, element: str, *, conventional: bool = False
+) -> Labels:
     """Return the states of the structures of one element, also of those in shards that still run.
 
-    Structures that active learning has not chosen yet are not counted.
+    Structures that active learning has not chosen yet are not counted; those of the conventional set are counted alone.
 
     The ledger of a finished shard counts; it has judged the labels by the limits of this campaign. Structures of
     shards without one are looked up in the label store.
     """
-    shards = shard_files(results / element, "structures/shard_*.extxyz")
+    folder = results / element / ("conventional" if conventional else "")
+    expected = campaign.validation.transfer.structures if conventional else campaign.labels.structures
+    shards = shard_files(folder, "structures/shard_*.extxyz")
     wanted = {str(atoms.info["sid"]) for path in shards for atoms in read_structures(path)}
     settings = physics_hash(campaign.elements[element].reference)
     records = LabelStore(store, element, settings).read(wanted) if wanted else {}
     found = {sid: Outcome(sid, record.state, record.reason, record.seconds) for sid, record in records.items()}
-    for path in shard_files(results / element, "labels/shard_*.parquet"):
+    for path in shard_files(folder, "labels/shard_*.parquet"):
         for row in pd.read_parquet(path)[["sid", "state", "reason", "seconds"]].to_dict("records"):
             found[row["sid"]] = Outcome(**{str(name): value for name, value in row.items()})
     return Labels(
         element=element,
         states=Counter(outcome.state for outcome in found.values()),
-        left=(len(wanted) or campaign.labels.structures) - len(found),
+        left=(len(wanted) or expected) - len(found),
         seconds=sum(outcome.seconds for outcome in found.values()),
         failures=[outcome for outcome in found.values() if outcome.state != "converged"],
         per_hour=rate([record.time for record in records.values()], time.time()),

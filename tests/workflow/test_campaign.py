@@ -102,11 +102,12 @@ def test_status_tells_what_is_done(emt_campaign: Path, capsys: pytest.CaptureFix
     store = str(emt_campaign / "label_store")
     assert main(["--results", str(emt_campaign / "results"), "--store", store, "status"]) == 0
     text = capsys.readouterr().out
-    for stage in ("entropy batches", "label shards", "potentials", "campaign report"):
+    for stage in ("entropy batches", "label shards", "conventional label shards", "transfer tests", "campaign report"):
         row = next(line.split() for line in text.splitlines() if line.startswith(stage))
         assert row[-1] == row[-2]
-    row = next(line.split() for line in text.splitlines() if line.startswith("Al "))
-    assert sum(map(int, row[1:6])) == 20 and row[6] == "0"
+    rows = [line.split() for line in text.splitlines() if line.startswith("Al ")]
+    assert len(rows) == 2  # of the library and of the conventional set
+    assert all(sum(map(int, row[1:6])) == 20 and row[6] == "0" for row in rows)
 
 
 def test_limits_judge_labels_again_without_a_new_calculation(
