@@ -1,0 +1,279 @@
+"""The table of the campaign config/eight_elements.yaml, by element: labels, errors, V0 and B, phases, robustness.
+
+    ./run --configfile config/eight_elements.yaml                         # the campaign, see docs/eight_elements.md
+    OMP_NUM_THREADS=1 python benchmarks/eight_elements.py results/eight_elements --cpu 5
+    python benchmarks/eight_elements.py results/eight_elements            # again, without new CPU times
+
+Reads the results only. Writes docs/results/eight_elements.json, the table of docs/eight_elements.md and the pictures
+docs/pictures/eight_*.png (with their numbers as CSV). Time of a label: the ledgers hold wall time, which says little of
+a busy machine; --cpu N labels N structures of each element again in this process and measures CPU time, and
+``cpu_s_per_label`` is the mean of the ledger times the ratio of both on those N; docs/results/eight_cpu.json keeps it.
+An element that has not got so far shows what it has, the rest is null.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from eight_pictures import draw_eos, draw_phases
+from label_cost import in_child
+from pydantic import TypeAdapter
+
+from entromax.config.load import read_yaml
+from entromax.config.models import ReferenceSettings
+from entromax.runtime import atomic_path, provenance, write_json
+from entromax.structures import read_structures
+from entromax.validation.references import phase_energies
+
+ROOT = Path(__file__).parents[1]
+CPU = ROOT / "docs/results/eight_cpu.json"
+PAGE = ROOT / "docs/eight_elements.md"
+PICTURES = ROOT / "docs/pictures"
+MARKS = "<!-- eight: written by benchmarks/eight_elements.py -->\n", "\n<!-- /eight -->"
+SAME = 5.0
+"""Phases nearer than this in DFT may come in either order [meV/atom]: the k-points of the campaign leave as much."""
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return what a file holds; nothing when it is not there (yet)."""
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Return a CSV file; an empty table when it is not there (yet)."""
+    return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+
+
+def rounded(value: Any, digits: int) -> float | None:
+    """Return a number for people; None where there is none."""
+    return None if value is None or not np.isfinite(float(value)) else round(float(value), digits)
+
+
+def measured_cpu(folder: Path, reference: dict[str, Any], ledger: pd.DataFrame, count: int) -> dict[str, Any]:
+    """Label ``count`` structures of an element again; return their CPU seconds beside those of the ledger."""
+    settings = TypeAdapter[Any](ReferenceSettings).validate_python(reference)
+    labelled = [atoms for path in sorted(folder.glob("labels/shard_*.extxyz")) for atoms in read_structures(path)]
+    easy = ledger[(ledger["attempts"] == 1) & (ledger["state"] == "converged")].set_index("sid")["seconds"]
+    chosen = [atoms for atoms in labelled if atoms.info["sid"] in easy.index]
+    chosen = [chosen[k] for k in np.linspace(0, len(chosen) - 1, count).astype(int)]
+    cpu = [in_child(atoms, settings)["seconds"] for atoms in chosen]
+    wall = [float(easy[atoms.info["sid"]]) for atoms in chosen]
+    return {"labels": count, "cpu_s": round(sum(cpu), 2), "ledger_s": round(sum(wall), 2)}
+
+
+def label_entry(folder: Path, ledger: pd.DataFrame, cpu: dict[str, Any]) -> dict[str, Any]:
+    """Return how many structures were tried, how they ended, what they cost, what the dataset leaves out."""
+    reference = pd.read_parquet(folder / "labels/reference.parquet")
+    states = {str(state): int(count) for state, count in ledger["state"].value_counts().items()}
+    failed = ledger[ledger["state"] != "converged"]
+    mean = float(ledger["seconds"].mean())
+    manifest = folder / "dataset/manifest.parquet"
+    roles = pd.read_parquet(manifest) if manifest.is_file() else pd.DataFrame({"role": [], "rule": []})
+    return {
+        "labels": len(ledger),
+        "converged": states.get("converged", 0),
+        "success_rate": round(states.get("converged", 0) / len(ledger), 4),
+        "states": states,
+        "reasons": {str(reason): int(n) for reason, n in failed["reason"].value_counts().items()},
+        "attempts_per_label": round(float(ledger["attempts"].mean()), 3),
+        "mean_atoms": round(float(ledger["atoms"].mean()), 2),
+        "wall_s_per_label": round(mean, 2),
+        "cpu_s_per_label": round(mean * cpu["cpu_s"] / cpu["ledger_s"], 2) if cpu else None,
+        "cpu_sample": cpu or None,
+        "reference_crystals": len(reference) - 1,
+        "reference_crystals_converged": int((reference["state"] == "converged").sum()) - 1,
+        "outliers": list(roles.loc[roles["role"] == "outlier", "rule"]),
+        "training_structures": int((roles["role"] == "train").sum()) - 1 if len(roles) else None,
+    }
+
+
+def equilibrium_entry(parameters: pd.DataFrame, ground: str) -> dict[str, Any]:
+    """Return V0 [Å^3/atom] and B [GPa] of the ground state by potential, by DFT and published."""
+    v0, b = dict.fromkeys(("potential", "dft", "literature")), dict.fromkeys(("potential", "dft", "literature"))
+    source = None
+    names = {"potential": "potential", "reference": "dft", "wien2k": "literature"}
+    rows = parameters[parameters["crystal"] == ground].to_dict("records") if len(parameters) else []
+    for row in rows:
+        if row["source"] in names:
+            name = names[row["source"]]
+            v0[name], b[name] = rounded(row["volume"], 3), rounded(row["bulk_modulus"], 1)
+            source = row["citation"] if name == "literature" else source
+    return {"v0": v0, "b": b, "literature_source": source}
+
+
+def phase_entry(parameters: pd.DataFrame, element: str, ground: str) -> dict[str, Any]:
+    """Return the energy of every crystal above the ground state by potential, by DFT and published [meV/atom].
+
+    ``swapped`` are the pairs that the potential has in the other order than DFT; pairs that DFT has nearer than
+    ``SAME`` do not count. ``right``: there is none; null while a crystal has no minimum.
+    """
+    if parameters.empty:
+        return {"right": None, "ground_state_right": None, "swapped": [], "energies": {}}
+    own, dft = (
+        parameters[parameters["source"] == source].set_index("crystal")["phase_energy"].astype(float)
+        for source in ("potential", "reference")
+    )
+    published = phase_energies(element)
+    zero = published[ground].value if ground in published else None
+    energies = {
+        str(name): {
+            "potential": rounded(own[name], 1),
+            "dft": rounded(dft[name], 1),
+            "literature": None if zero is None or name not in published else published[str(name)].value - zero,
+        }
+        for name in dft.index
+    }
+    pairs = [(a, b) for a in dft.index for b in dft.index if dft[b] - dft[a] > SAME]
+    swapped = [f"{b} < {a}" for a, b in pairs if own[b] < own[a]]
+    known = bool(len(dft) > 1 and own.notna().all() and dft.notna().all())
+    return {
+        "right": not swapped if known else (False if swapped else None),
+        "ground_state_right": not any(a == ground and own[b] < own[a] for a, b in pairs),
+        "swapped": swapped,
+        "without_minimum": {
+            name: [str(crystal) for crystal in series.index[series.isna()]]
+            for name, series in (("potential", own), ("dft", dft))
+            if series.isna().any()
+        },
+        "energies": energies,
+        "rms_error_mev": rounded(np.sqrt(np.mean((own - dft).drop(ground) ** 2)), 1),
+    }
+
+
+def property_flags(folder: Path) -> list[str]:
+    """Return what the properties of the potential say against it."""
+    found = []
+    for path in sorted(folder.glob("properties/*.json")):
+        own = read_json(path)["potential"]
+        found += [f"{path.stem}: {text}" for text in own["flags"]]
+        found += [f"{path.stem}: {own['reason']}"] if own["state"] == "failed" else []
+    return found
+
+
+def element_entry(results: Path, element: str, settings: dict[str, Any], potential: str, cpu: int) -> dict[str, Any]:
+    """Return all figures of one element."""
+    folder = results / element
+    shards = sorted(folder.glob("labels/shard_*.parquet"))
+    if not shards or not (folder / "labels/reference.parquet").is_file():
+        return {"labels": 0, "converged": 0, "missing": "no shard of labels is finished"}
+    ledger = pd.concat([pd.read_parquet(path) for path in shards], ignore_index=True)
+    sample = read_json(CPU)
+    if cpu:
+        sample[element] = measured_cpu(folder, settings["reference"], ledger, cpu)
+        write_json(CPU, sample)
+    tests = folder / "validation" / potential
+    test = read_json(tests / "errors.json").get("splits", {}).get("test", {})
+    robustness = read_json(tests / "robustness.json")
+    runs = read_table(tests / "robustness_runs.csv")
+    failed = runs[runs["state"] == "failed"] if len(runs) else runs
+    parameters, ground = read_table(tests / "eos_parameters.csv"), settings["ground_state"]
+    reference = {key: settings["reference"].get(key) for key in ("engine", "xc", "ecut", "kspacing", "width", "spin")}
+    return {
+        "ground_state": ground,
+        "reference": reference,
+        **label_entry(folder, ledger, sample.get(element, {})),
+        "test_structures": test.get("structures"),
+        "energy_rmse_mev": rounded(test.get("energy_rmse"), 1),
+        "force_rmse_ev_a": rounded(test.get("force_rmse"), 3),
+        **equilibrium_entry(parameters, ground),
+        "phases": phase_entry(parameters, element, ground),
+        "robust_fraction": rounded(robustness.get("fraction"), 3),
+        "robust_runs": robustness.get("runs"),
+        "robust_failures": [f"{r['temperature']:g} K: {r['reason']}" for r in failed.to_dict("records")],
+        "flags": property_flags(tests),
+    }
+
+
+def cells(values: dict[str, float | None], form: str) -> str:
+    """Return the values of potential, DFT and literature between slashes."""
+    return " / ".join("–" if value is None else format(value, form) for value in values.values())
+
+
+def page_table(elements: dict[str, Any]) -> str:
+    """Return the table of the page, one row per element."""
+    lines = [
+        "| element | labels: converged of tried | CPU s each | outliers | RMSE, meV/atom and eV/Å "
+        "| V₀, Å³: potential / DFT / WIEN2k | B, GPa | order of phases, RMS error | physical runs |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, one in elements.items():
+        if "missing" in one:
+            lines.append(f"| **{name}** | {one['missing']} | | | | | | | |")
+            continue
+        seconds, phases = one["cpu_s_per_label"], one["phases"]
+        words = {True: "right", False: ", ".join(phases["swapped"]), None: "not known"}[phases["right"]]
+        error = phases.get("rms_error_mev")
+        accuracy = (
+            "not fitted"
+            if one["energy_rmse_mev"] is None
+            else f"{one['energy_rmse_mev']:.0f}, {one['force_rmse_ev_a']:.2f}"
+        )
+        fraction, runs = one["robust_fraction"], one["robust_runs"]
+        lines.append(
+            f"| **{name}** {one['ground_state']} | {one['converged']} of {one['labels']} "
+            f"| {'–' if seconds is None else f'{seconds:.1f}'} | {len(one['outliers'])} | {accuracy} "
+            f"| {cells(one['v0'], '.2f')} | {cells(one['b'], '.0f')} "
+            f"| {words}{'' if error is None else f'; {error:.0f} meV/atom'} "
+            f"| {'–' if fraction is None else f'{fraction:.0%} of {runs}'} |"
+        )
+    return "\n".join(lines)
+
+
+def write_page(page: Path, table: str, marks: tuple[str, str] = MARKS) -> None:
+    """Put the table between its marks."""
+    opening, closing = marks
+    before, rest = page.read_text().split(opening)
+    with atomic_path(page) as temporary:
+        temporary.write_text(before + opening + table + closing + rest.split(closing.strip())[1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, help="folder of the campaign's results")
+    parser.add_argument("--cpu", type=int, default=0, metavar="N", help="measure the CPU time of N labels per element")
+    parser.add_argument("--json", type=Path, default=ROOT / "docs/results/eight_elements.json")
+    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--pictures", type=Path, default=PICTURES)
+    arguments = parser.parse_args()
+    results: Path = arguments.results
+    config = read_yaml(results / "config.yaml")
+    potential = next(iter(config["potentials"]))
+    elements = {
+        name: element_entry(results, name, settings, potential, arguments.cpu)
+        for name, settings in config["elements"].items()
+    }
+    campaign = read_json(results / "provenance.json")
+    write_json(
+        arguments.json,
+        {
+            "campaign": config["campaign"],
+            "potential": config["potentials"][potential],
+            "library": {key: config["library"]["cells"][key] for key in ("atoms", "volume")},
+            "elements": elements,
+            "commands": [
+                "./run --configfile config/eight_elements.yaml",
+                "python benchmarks/eight_elements.py results/eight_elements --cpu 5",
+            ],
+            "campaign_provenance": campaign,
+            "provenance": provenance(config=campaign.get("config", ""), seed=config["seed"]),
+        },
+    )
+    table = page_table(elements)
+    print(table)
+    if arguments.page.is_file():
+        write_page(arguments.page, table)
+    grounds = {name: settings["ground_state"] for name, settings in config["elements"].items()}
+    curves = {name: read_table(results / name / "validation" / potential / "eos_curves.csv") for name in elements}
+    draw_eos(curves, grounds, arguments.pictures / "eight_eos.png")
+    draw_phases(
+        {name: one.get("phases", {}).get("energies", {}) for name, one in elements.items()},
+        grounds,
+        arguments.pictures / "eight_phases.png",
+    )
+
+
+if __name__ == "__main__":
+    main()
