@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,9 +92,12 @@ def select_structures(
             n=active.candidates,
         )
     )
-    crystal = lowest_crystal(reference, element.ground_state)
-    own = int(np.random.SeedSequence([settings.seed, iteration]).generate_state(1)[0])
-    moving, rows = dynamics_candidates(crystal, committee, bounds, active.dynamics, own)
+    moving: list[Candidate] = []
+    rows: list[dict[str, Any]] = []
+    if active.dynamics is not None:
+        crystal = lowest_crystal(reference, element.ground_state)
+        own = int(np.random.SeedSequence([settings.seed, iteration]).generate_state(1)[0])
+        moving, rows = dynamics_candidates(crystal, committee, bounds, active.dynamics, own)
     everything = {candidate.atoms.info["sid"]: candidate for candidate in [*found, *moving]}
     unlabelled = [candidate for sid, candidate in everything.items() if sid not in labelled]
     table = survey(unlabelled, committee, bounds)

@@ -87,7 +87,7 @@ def _children(field: dict[str, Any], definitions: dict[str, Any]) -> list[tuple[
     entry = field.get("additionalProperties")
     if isinstance(entry, dict):
         return [(_join("<name>", name), child) for name, child in _children(entry, definitions)]
-    options = field.get("oneOf", [field])
+    options = field.get("oneOf") or field.get("anyOf") or [field]
     children = []
     for option in options:
         if "$ref" in option:

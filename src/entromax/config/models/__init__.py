@@ -5,7 +5,7 @@ units", METHOD section 1); everything that carries an element is in eV and Å. `
 into an error, strict types turn ``"200 eV"`` into one. One file per section of the configuration.
 """
 
-from entromax.config.models.active import ActiveSettings
+from entromax.config.models.active import ActiveSettings, DynamicsSettings
 from entromax.config.models.base import Settings
 from entromax.config.models.campaign import CampaignSettings, Thresholds
 from entromax.config.models.labels import DatasetSettings, EosSettings, LabelSettings
@@ -47,6 +47,7 @@ __all__ = [
     "CellSettings",
     "CrystalSettings",
     "DatasetSettings",
+    "DynamicsSettings",
     "ElementSettings",
     "EmtSettings",
     "EntropySettings",

@@ -6,6 +6,13 @@ from entromax.config.models.base import Settings
 from entromax.config.models.validation import RobustnessSettings
 
 
+class DynamicsSettings(RobustnessSettings):
+    """Runs of the robustness test that are made to find structures: many, in cells that are cheap to label."""
+
+    atoms: int = Field(8, ge=1, le=1000, description="atoms in the supercell, at least")
+    repeats: int = Field(4, ge=1, le=1000, description="independent runs at each temperature and compression")
+
+
 class ActiveSettings(Settings):
     """Active learning: what the committee of a potential knows least is labelled next."""
 
@@ -17,7 +24,7 @@ class ActiveSettings(Settings):
     candidates: int = Field(
         1000, ge=0, description="unlabelled library structures looked at for each batch, in the library's order"
     )
-    dynamics: RobustnessSettings = Field(
-        RobustnessSettings(atoms=8, repeats=4),
-        description="runs with the committee; each offers the structure of its path that is known least",
+    dynamics: DynamicsSettings | None = Field(
+        DynamicsSettings(),
+        description="runs with the committee; each offers the structure of its path that is known least; null: none",
     )
