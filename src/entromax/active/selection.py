@@ -115,7 +115,8 @@ def select_structures(
     for k in range(-(-active.structures // labels.shard_size)):
         part = order[k * labels.shard_size : (k + 1) * labels.shard_size]
         write_structures(Path(shards, f"shard_{k + 1}.extxyz"), [unlabelled[j].atoms for j in part])
-    for path, frame in ((candidates, table.sort_values("score", ascending=False)), (runs, pd.DataFrame(rows))):
+    made = pd.DataFrame(rows, columns=None if rows else ["state"])
+    for path, frame in ((candidates, table.sort_values("score", ascending=False)), (runs, made)):
         with atomic_path(path) as temporary:
             frame.to_csv(temporary, index=False)
     origins = table.loc[order, "origin"].value_counts().to_dict()
