@@ -46,8 +46,3 @@ rule all:
             element=ELEMENTS,
             format=config["dataset"]["exports"],
         ),
-        expand(
-            "<results>/{element}/validation/{potential}/error_bars.json",
-            element=ELEMENTS,
-            potential=WITH_ERROR_BARS,
-        ),

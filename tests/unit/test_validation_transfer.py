@@ -49,7 +49,7 @@ def sets(tmp_path: Path) -> dict[str, dict]:
         files["manifests"][name] = tmp_path / f"{name}.parquet"
         write_structures(files["training"][name], structures)
         sids = [atoms.info["sid"] for atoms in structures]
-        pd.DataFrame({"sid": sids, "seconds": seconds}).to_parquet(files["manifests"][name])
+        pd.DataFrame({"sid": sids, "seconds": seconds, "cpu_seconds": seconds / 2}).to_parquet(files["manifests"][name])
     keys = [(name, percent) for name in files["training"] for percent in (50, 100)]
     files["outputs"] = {key: tmp_path / f"{key[0]}_{key[1]}.extxyz" for key in keys}
     return files
@@ -68,6 +68,13 @@ def test_both_sides_get_as_many_labels_and_say_what_they_cost(sets: dict[str, di
         whole = read_structures(sets["training"][key[0]])
         assert [atoms.info["sid"] for atoms in own] == [atoms.info["sid"] for atoms in whole[: len(own)]]
         assert own[0].info["config_type"] == "isolated_atom" and len(own) == table["labels"][key] + 1
+
+
+def test_a_cost_that_no_ledger_knows_is_none(sets: dict[str, dict], tmp_path: Path) -> None:
+    for path in sets["manifests"].values():
+        pd.read_parquet(path).drop(columns="cpu_seconds").to_parquet(path)
+    table = pair_training_sets(**sets, percents=[50, 100], summary=tmp_path / "sets.csv")
+    assert table["cpu_seconds"].isna().all() and table["seconds"].notna().all()
 
 
 def test_a_part_of_nothing_is_refused_with_a_remedy(sets: dict[str, dict], tmp_path: Path) -> None:
@@ -90,6 +97,7 @@ def test_two_by_two_holds_the_errors_of_each_potential_on_each_set(
     result = json.loads(paths["metrics"].read_text())
     assert result["n_labels"] == 9
     assert result["label_seconds"] == {"a": 18.0, "b": 27.0}
+    assert result["label_cpu_s"] == {"a": 9.0, "b": 13.5}
     assert result["n_atoms"] == {"a": 13, "b": 13}
     for name in ("a_on_b", "b_on_b"):
         assert result[name]["energy_rmse"] == pytest.approx(10.0)

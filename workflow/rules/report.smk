@@ -114,6 +114,10 @@ rule report_element:
             what=["errors", "eos", "robustness"],
         ),
         expand(
+            "<results>/{{element}}/validation/{potential}/error_bars.json",
+            potential=WITH_ERROR_BARS,
+        ),
+        expand(
             "<results>/{{element}}/validation/{potential}/properties/{property}.json",
             potential=POTENTIALS,
             property=PROPERTIES,

@@ -1,11 +1,15 @@
-"""Figure of error bars: how many true errors they cover."""
+"""Figure and section of error bars: how many true errors they cover."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from entromax.report.html import Block, Section, Table, embed, number
+from entromax.report.results import read_json
+from entromax.report.sections import present
 from entromax.report.style import BLUE, INK, VERMILION, figure
 
 COLOURS = {"energy": BLUE, "forces": VERMILION}
@@ -28,3 +32,34 @@ def plot_error_bars(rows: pd.DataFrame, path: str | Path) -> None:
             axes.plot(nominal, covered, color=COLOURS[str(quantity)], label=f"{quantity} ({len(part)})")
         axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="promised probability", ylabel="part of the errors inside")
         axes.legend(loc="upper left")
+
+
+def error_bars_section(folders: Mapping[str, Path]) -> Section:
+    """Return the section on error bars.
+
+    Args:
+        folders: validation folder of each potential of the element, by its name.
+
+    Returns:
+        A section without blocks when no potential has error bars.
+    """
+    rows, images = [], []
+    for name, folder in folders.items():
+        judged = read_json(folder / "error_bars.json")
+        for quantity, unit in judged.get("units", {}).items():
+            one = judged[quantity]
+            covered = [f"{number(100 * part)} %" for part in one["coverage"].values()]
+            label = f"{name}: {quantity} [{unit}]"
+            rows.append(
+                [label, number(one["n"]), *(number(one[key]) for key in ("rmse", "mean_bar", "spearman")), *covered]
+            )
+            promised = [f"inside {100 * float(level):.3g} %" for level in one["coverage"]]
+        images += embed(folder / "error_bars.png", f"Coverage of the error bars of {name}", f"{name}: coverage.")
+    lead = (
+        "Some families give every energy and force an error bar, scaled on the validation set. Here the bars meet the "
+        "true errors of the test set: the part of them inside intervals that promise to hold 50 to 95 %; and the rank "
+        "correlation (Spearman) of bar and error, which says whether large bars warn of large errors."
+    )
+    columns = ("error bars", "number", "RMSE", "mean bar", "Spearman", *promised) if rows else ()
+    blocks = [Block(table=Table(columns, rows)), *present(images)] if rows else []
+    return Section("error_bars", "Error bars", lead, blocks)

@@ -44,7 +44,9 @@ def plot_transfer(files: Mapping[str, str | Path]) -> None:
     """Draw the learning curves: read ``curve`` (CSV) of ``validate_transfer``, write ``energy`` and ``force`` (PNG)."""
     curve = pd.read_csv(files["curve"])
     for name, (column, label) in MEASURES.items():
-        table = curve[["training", "tested_on", "percent", "labels", "training_atoms", "seconds", column]]
+        table = curve[
+            ["training", "tested_on", "percent", "labels", "training_atoms", "seconds", "cpu_seconds", column]
+        ]
         with figure(files[name], table, height=4.6) as axes:
             draw_learning_curve(axes, curve, column, label)
             axes.legend(
@@ -85,18 +87,27 @@ def _blocks(name: str, folder: Path, result: Mapping[str, Any]) -> list[Block]:
     factors = [f"× {number(ratio[key], 2)}" for ratio in ratios for key in ("energy_rmse", "force_rmse")]
     rows.append(["the other set over its own", *factors])
     columns = ("fitted to", *(f"{what}, {on}" for on in ("entropy set", "conventional set") for what in _HEADINGS))
-    cost = result["label_seconds"]
-    text = (
-        f"{prefix}{result['n_labels']} labels a side; they took {number(cost['a'])} s (entropy set) and "
-        f"{number(cost['b'])} s (conventional set)."
-    )
+    blocks = [
+        Block(table=Table(columns, rows, f"{prefix}errors on both test sets")),
+        Block(table=_costs(prefix, result)),
+    ]
     images = embed(
         folder / "transfer_energy.png",
         "Energy error against the number of training labels",
         "Energies. Colour: what the potential was fitted to. Broken lines: tested on the conventional set.",
     )
     images += embed(folder / "transfer_force.png", "Force error against the number of training labels", "Forces.")
-    return [Block(table=Table(columns, rows, f"{prefix}errors on both test sets")), Block(text=text), *present(images)]
+    return [*blocks, *present(images)]
+
+
+def _costs(prefix: str, result: Mapping[str, Any]) -> Table:
+    """Return what the two training sets have cost: labels, atoms, CPU time (which no other job disturbs), time."""
+    processor = result.get("label_cpu_s", {})  # campaigns before its time do not know it
+    rows = []
+    for letter in ("a", "b"):
+        costs = result["n_labels"], result["n_atoms"][letter], processor.get(letter), result["label_seconds"][letter]
+        rows.append([result[letter], *map(number, costs)])
+    return Table(("training set", "labels", "atoms", "CPU time [s]", "time that passed [s]"), rows, f"{prefix}cost")
 
 
 _HEADINGS = ("energy [meV/atom]", "force [eV/Å]")

@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 
 from entromax.config.models import CampaignSettings, Thresholds
+from entromax.report.figures_error_bars import error_bars_section
+from entromax.report.figures_sweep import sweep_section
 from entromax.report.figures_transfer import transfer_section
 from entromax.report.html import Block, Cell, Section, Table, embed, number, signed
 from entromax.report.lights import Light, light
@@ -154,6 +156,7 @@ def robustness_blocks(potential: PotentialResults, prefix: str) -> list[Block]:
     tested = summary["runs"] - summary["skipped"]
     rows: list[Sequence[Cell | str]] = [
         ("runs that stay physical", f"{summary['physical']} of {tested}"),
+        ("median time to failure of the others", _time(summary["median_failure"])),
         *_relaxations(summary["relaxations"]),
         ("energy drift without thermostat", Cell(drift, states[nve["state"]])),
         ("fluctuation of that energy", f"{number(nve['fluctuation'])} meV/atom"),
@@ -165,6 +168,10 @@ def robustness_blocks(potential: PotentialResults, prefix: str) -> list[Block]:
         "What happened to each run, how long it lasted, and the closest pair at its end.",
     )
     return [Block(table=Table((f"{prefix}dynamics", "result"), rows)), *present(images)]
+
+
+def _time(femtoseconds: float | None) -> str:
+    return "no failure" if femtoseconds is None else f"{number(femtoseconds)} fs"
 
 
 def _relaxations(summary: dict[str, Any]) -> list[tuple[str, str]]:
@@ -184,6 +191,7 @@ def potential_sections(results: ElementResults, settings: CampaignSettings) -> l
         errors += error_blocks(potential, prefix, limits)
         eos += eos_blocks(potential, prefix, limits)
         dynamics += robustness_blocks(potential, prefix)
+    folders = {potential.name: potential.folder for potential in results.potentials}
     return [
         Section(
             "errors",
@@ -192,7 +200,9 @@ def potential_sections(results: ElementResults, settings: CampaignSettings) -> l
             "potential does on structures of the same kind.",
             errors,
         ),
-        transfer_section({potential.name: potential.folder for potential in results.potentials}),
+        error_bars_section(folders),
+        sweep_section(results.folder, list(folders)),
+        transfer_section(folders),
         Section(
             "eos",
             "E(V) of crystals",

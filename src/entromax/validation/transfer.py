@@ -22,6 +22,8 @@ from entromax.validation.errors import predict, summarise
 SETS = {"entropy": "a", "conventional": "b"}
 """The two sets, and their letters in ``transfer.json``."""
 MEASURES = ("energy_rmse", "energy_mae", "force_rmse", "force_mae")
+COSTS = ("seconds", "cpu_seconds")
+"""What a label has cost: time that passed, CPU time [s]."""
 NOT_COUNTED = (ISOLATED, ACTIVE)
 """Structures that are in no comparison: the free atom, and what active learning has chosen, which is in neither set."""
 
@@ -45,7 +47,8 @@ def pair_training_sets(
         percents: parts of the smaller set [%].
         outputs: file to write for each set and percent.
         summary: CSV written: ``training``, ``percent``, ``labels``, ``training_atoms``, ``seconds`` (time that the
-            labels took, one process each; on a busy machine more than they need).
+            labels took to pass, on a busy machine more than they need), ``cpu_seconds`` (of all their processes; NaN
+            when the store does not know it).
 
     Returns:
         The summary.
@@ -57,7 +60,8 @@ def pair_training_sets(
     smallest = min(_count(own) for own in structures.values())
     rows = []
     for name, own in structures.items():
-        seconds = pd.read_parquet(manifests[name]).drop_duplicates("sid").set_index("sid")["seconds"]
+        # Ledgers of older campaigns know no CPU time.
+        known = pd.read_parquet(manifests[name]).drop_duplicates("sid").set_index("sid").reindex(columns=list(COSTS))
         free = [atoms for atoms in own if atoms.info.get("config_type") == ISOLATED]
         bulk = [atoms for atoms in own if atoms.info.get("config_type") not in NOT_COUNTED]
         for percent in percents:
@@ -68,9 +72,9 @@ def pair_training_sets(
                     "or lower validation.transfer.percents"
                 )
             write_structures(outputs[name, percent], free + chosen)
-            cost = float(seconds[[atoms.info["sid"] for atoms in chosen]].sum())
+            cost = known.loc[[atoms.info["sid"] for atoms in chosen]].astype(float).sum(skipna=False)
             row = {"training": name, "percent": percent, "labels": len(chosen)}
-            rows.append(row | {"training_atoms": sum(map(len, chosen)), "seconds": cost})
+            rows.append(row | {"training_atoms": sum(map(len, chosen)), **{key: float(cost[key]) for key in COSTS}})
     table = pd.DataFrame(rows)
     with atomic_path(summary) as temporary:
         table.to_csv(temporary, index=False)
@@ -104,7 +108,7 @@ def validate_transfer(
         What was written to ``metrics``.
     """
     known: dict[tuple[str, int], dict[Any, Any]] = {
-        (row["training"], row["percent"]): row for row in pd.read_csv(sets).to_dict("records")
+        (row["training"], row["percent"]): {"cpu_seconds": np.nan} | row for row in pd.read_csv(sets).to_dict("records")
     }
     held_out = {name: read_structures(path) for name, path in tests.items()}
     rows, tables = [], []
@@ -132,8 +136,8 @@ def two_by_two(curve: pd.DataFrame) -> dict[str, Any]:
     Returns:
         ``a_on_a``, ``a_on_b``, ``b_on_a``, ``b_on_b`` (a: entropy set, b: conventional set; trained on the first,
         tested on the second): energies [meV/atom], forces [eV/Å], ``structures``, ``not_finite``; ``n_labels`` of each
-        side; ``label_seconds`` of each; ``away_over_home`` for each test set: error of the potential that comes from
-        the other set over that of the one from the same set.
+        side; ``label_seconds`` and ``label_cpu_s`` (None: not known) of each; ``away_over_home`` for each test set:
+        error of the potential that comes from the other set over that of the one from the same set.
     """
     whole = curve[curve["percent"] == curve["percent"].max()].set_index(["training", "tested_on"])
     cells = {
@@ -152,10 +156,11 @@ def two_by_two(curve: pd.DataFrame) -> dict[str, Any]:
     return {
         "a": "entropy-maximised set",
         "b": "conventional set",
-        "units": {"energy": "meV/atom", "force": "eV/Å", "label_seconds": "s"},
+        "units": {"energy": "meV/atom", "force": "eV/Å", "label_seconds": "s", "label_cpu_s": "s"},
         "n_labels": int(first["labels"].min()),
         "n_atoms": {SETS[name]: int(first.loc[name, "training_atoms"]) for name in SETS},
         "label_seconds": {SETS[name]: round(float(first.loc[name, "seconds"]), 1) for name in SETS},
+        "label_cpu_s": {SETS[name]: _plain(first.loc[name, "cpu_seconds"]) for name in SETS},
         **cells,
         "away_over_home": {f"on_{home}": ratio for home, ratio in ratios.items()},
     }

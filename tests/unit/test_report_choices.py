@@ -1,0 +1,74 @@
+"""Sections of the report on error bars and on sweeps: the numbers that were measured are the numbers that are shown."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from entromax.potentials.uncertainty import judge_bars
+from entromax.report.figures_error_bars import error_bars_section, plot_error_bars
+from entromax.report.figures_sweep import plot_sweep, sweep_section
+from entromax.report.html import Block
+from entromax.runtime import write_json
+from entromax.validation.sweep import rank
+
+
+def shown(blocks: list[Block]) -> list[list[str]]:
+    """Return the rows of all tables as text."""
+    return [[cell.text for cell in row] for block in blocks if block.table for row in block.table.cells()]
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Path:
+    """Validation folder of a potential whose bars are right and know which errors are large."""
+    rng = np.random.default_rng(1)
+    bars = rng.uniform(0.5, 5.0, size=4000)
+    errors = bars * rng.normal(size=4000)
+    write_json(tmp_path / "error_bars.json", {"units": {"forces": "eV/Å"}, "forces": judge_bars(errors, bars)})
+    rows = pd.DataFrame({"quantity": "forces", "error": errors, "bar": bars})
+    plot_error_bars(rows, tmp_path / "error_bars.png")
+    return tmp_path
+
+
+def test_coverage_and_rank_correlation_of_error_bars_are_shown(judged: Path, tmp_path: Path) -> None:
+    section = error_bars_section({"snap": judged, "gap": tmp_path / "has none"})
+    ((name, count, _, _, spearman, *covered),) = shown(section.blocks)
+    assert (name, count) == ("snap: forces [eV/Å]", "4 000")
+    assert 0.3 < float(spearman) < 0.7
+    parts = [float(text.removesuffix(" %")) for text in covered]
+    assert parts == pytest.approx([50, 68.27, 80, 90, 95.45], abs=2.5)
+    (table,) = [block.table for block in section.blocks if block.table]
+    assert list(table.columns[-5:]) == [f"inside {p} %" for p in ("50", "68.3", "80", "90", "95.5")]
+    assert sum(len(block.images) for block in section.blocks) == 1
+
+
+def test_sweep_shows_all_combinations_and_why_one_was_taken(tmp_path: Path) -> None:
+    rows = rank(
+        pd.DataFrame(
+            {
+                "point": ["twojmax-2", "twojmax-8"],
+                "energy_rmse": [50.0, 10.0],
+                "force_rmse": [0.5, 0.1],
+                "stress_rmse": [1.0, 1.0],
+                "microseconds": [20.0, 300.0],
+            }
+        )
+    )
+    folder = tmp_path / "sweeps"
+    folder.mkdir()
+    rows.to_csv(folder / "snap.csv", index=False)
+    write_json(folder / "snap.json", {"chosen": "twojmax-8", "reason": "cheapest of 2 that is good", "settings": {}})
+    plot_sweep(rows, folder / "snap.png")
+    section = sweep_section(tmp_path, ["gap", "snap"])
+    assert shown(section.blocks) == [
+        ["twojmax-2", "50.0", "0.500", "20.0", "5.00"],
+        ["twojmax-8", "10.0", "0.100", "300", "1.00"],
+    ]
+    assert "snap: taken is twojmax-8, the cheapest of 2 that is good." in section.blocks[0].text
+    assert sum(len(block.images) for block in section.blocks) == 1
+
+
+def test_nothing_is_said_where_there_is_neither(tmp_path: Path) -> None:
+    assert error_bars_section({"gap": tmp_path}).blocks == []
+    assert sweep_section(tmp_path, ["gap"]).blocks == []
