@@ -13,6 +13,7 @@ An element that has not got so far shows what it has, the rest is null.
 
 import argparse
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,7 @@ def phase_entry(parameters: pd.DataFrame, element: str, ground: str) -> dict[str
     ``SAME`` do not count. ``right``: there is none; null while a crystal has no minimum.
     """
     if parameters.empty:
-        return {"right": None, "ground_state_right": None, "swapped": [], "energies": {}}
+        return {"right": None, "ground_state_right": None, "swapped": [], "without_minimum": {}, "energies": {}}
     own, dft = (
         parameters[parameters["source"] == source].set_index("crystal")["phase_energy"].astype(float)
         for source in ("potential", "reference")
@@ -182,7 +183,9 @@ def element_entry(results: Path, element: str, settings: dict[str, Any], potenti
         "phases": phase_entry(parameters, element, ground),
         "robust_fraction": rounded(robustness.get("fraction"), 3),
         "robust_runs": robustness.get("runs"),
-        "robust_failures": [f"{r['temperature']:g} K: {r['reason']}" for r in failed.to_dict("records")],
+        "robust_failures": [
+            f"{r['temperature']:g} K, V/V₀ {r['compression']:g}: {r['reason']}" for r in failed.to_dict("records")
+        ],
         "flags": property_flags(tests),
     }
 
@@ -219,7 +222,29 @@ def page_table(elements: dict[str, Any]) -> str:
             f"| {words}{'' if error is None else f'; {error:.0f} meV/atom'} "
             f"| {'–' if fraction is None else f'{fraction:.0%} of {runs}'} |"
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, "", "What does not work, from the same files:", "", *remarks(elements)])
+
+
+def remarks(elements: dict[str, Any]) -> list[str]:
+    """Return a line for each element that has something to say against it."""
+    lines = []
+    for name, one in elements.items():
+        if "missing" in one:
+            continue
+        found = [f"{count} without a label ({reason})" for reason, count in one["reasons"].items()]
+        rules = Counter(rule.split()[0] for text in one["outliers"] for rule in text.split("; "))
+        found += [f"{count} outliers ({rule})" for rule, count in rules.items()]
+        crystals = one["reference_crystals"] - one["reference_crystals_converged"]
+        found += [f"{crystals} volumes of the reference crystals without a label"] if crystals else []
+        found += [
+            f"no minimum of {', '.join(names)} by {'DFT' if source == 'dft' else 'the potential'}"
+            for source, names in one["phases"]["without_minimum"].items()
+        ]
+        failed = Counter(text.split(":")[0] for text in one["robust_failures"])
+        found += one["flags"] + [f"{count} unphysical at {where}" for where, count in failed.items()]
+        if found:
+            lines.append(f"* **{name}**: {'; '.join(found)}.")
+    return lines or ["nothing."]
 
 
 def write_page(page: Path, table: str, marks: tuple[str, str] = MARKS) -> None:

@@ -1,11 +1,13 @@
 """Seconds and memory to plan a campaign of 100 000 structures per element, and of eight such elements.
 
-    python benchmarks/plan_100k.py
+    python benchmarks/plan_100k.py                                    # writes docs/results/plan_100k.json
+    python benchmarks/plan_100k.py --config config/production.yaml --json docs/results/plan_production.json
 
-Each plan is a dry run of the committed workflow with shards of 100 structures, the best of three.
-Writes docs/results/plan_100k.json.
+Each plan is a dry run of the committed workflow with shards of 100 structures, the fastest of three; with --config, of
+that campaign, and of the same with ten times the library and the labels in shards ten times as large.
 """
 
+import argparse
 import os
 import re
 import subprocess
@@ -13,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import yaml
@@ -20,20 +23,18 @@ import yaml
 from entromax.runtime import provenance, write_json
 
 ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "docs/results/plan_100k.json"
 LIBRARY = {"rounds": 10, "batches": 50, "structures_per_batch": 200}
 LABELS = {"structures": 100_000, "shard_size": 100}
 ELEMENTS = {"one": ["Al"], "eight": ["Al", "W", "Be", "Re", "Os", "C", "Sb", "Te"]}
-REPEATS = 3
 
 
-def plan(elements: list[str]) -> dict[str, float]:
+def plan(settings: dict[str, Any]) -> dict[str, float]:
     """Dry-run a campaign once; return wall and CPU seconds, memory [MB] and the number of jobs."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "campaign.yaml")
-        config.write_text(yaml.safe_dump({"elements": elements, "library": LIBRARY, "labels": LABELS}))
+        config.write_text(yaml.safe_dump(settings))
         # fmt: off
-        command = [
+        command: list[str | Path] = [
             Path(sys.executable).with_name("snakemake"), "--snakefile", ROOT / "Snakefile", "--directory", folder,
             "--configfile", config, "--cores", "2", "--dry-run", "--quiet", "rules",
         ]
@@ -59,13 +60,41 @@ def plan(elements: list[str]) -> dict[str, float]:
     return {"seconds": round(seconds, 2), "cpu_s": round(cpu, 2), "memory_mb": round(memory / 1e6), "jobs": int(total)}
 
 
+def best(settings: dict[str, Any], repeats: int) -> dict[str, float]:
+    """Return the fastest of some plans, with the number of structures planned for."""
+    runs = [plan(settings) for _ in range(repeats)]
+    structures = settings["labels"]["structures"] * len(settings["elements"])
+    return {"structures": structures, **min(runs, key=lambda run: run["seconds"])}
+
+
+def enlarged(settings: dict[str, Any], factor: int) -> dict[str, Any]:
+    """Return a campaign with so many times the batches per round and labels per element, in as many label jobs."""
+    library, labels = settings["library"], settings["labels"]
+    return settings | {
+        "library": library | {"batches": factor * library["batches"]},
+        "labels": labels | {key: factor * labels[key] for key in ("structures", "shard_size")},
+    }
+
+
 def main() -> None:
-    plans = {}
-    for name, elements in ELEMENTS.items():
-        runs = [plan(elements) for _ in range(REPEATS)]
-        plans[name] = {"structures": LABELS["structures"] * len(elements), **min(runs, key=lambda run: run["seconds"])}
-        print(name, plans[name], flush=True)
-    write_json(RESULT, {**plans["one"], "eight_elements": plans["eight"], **provenance(config="", seed=0)})
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, help="a campaign to plan instead")
+    parser.add_argument("--json", type=Path, default=ROOT / "docs/results/plan_100k.json")
+    parser.add_argument("--repeats", type=int, default=3, help="the fastest counts")
+    arguments = parser.parse_args()
+    repeats: int = arguments.repeats
+    if arguments.config:
+        settings = yaml.safe_load(arguments.config.read_text())
+        plans = {"as_written": best(settings, repeats), "ten_times": best(enlarged(settings, 10), repeats)}
+        found: dict[str, Any] = {"campaign": str(arguments.config), **plans}
+    else:
+        one, eight = (
+            best({"elements": elements, "library": LIBRARY, "labels": LABELS}, repeats)
+            for elements in ELEMENTS.values()
+        )
+        found = {**one, "eight_elements": eight}
+    print(found)
+    write_json(arguments.json, {**found, **provenance(config="", seed=0)})
 
 
 if __name__ == "__main__":

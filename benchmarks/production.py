@@ -1,0 +1,259 @@
+"""What the campaign config/production.yaml costs: core hours, jobs, memory, storage by element, from measured labels.
+
+    python benchmarks/production.py label_store                     # the store of config/eight_elements.yaml
+
+The seconds of a plane-wave label are taken as a + b N^p k (E/E0)^1.5: N atoms, k irreducible k-points, E the cutoff
+(the number of plane waves grows with E^1.5). a, b and p are fitted, for each element, to all library labels of the
+store, of whatever settings; they are wall seconds of one core, an upper bound of CPU seconds. The campaign is then
+priced on cells drawn as its library draws them, with the k-points that its settings ask for. Beyond the largest cell in
+the store p is an extrapolation, so that a second figure takes p = 3 there, the limit of plane-wave DFT for large cells.
+Held against what docs/results/label_cost.json measured at the production cutoff. Writes docs/results/production.json
+and the table of docs/production.md.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms, units
+from eight_elements import read_json, write_page
+from gpaw.setup_data import SetupData
+from label_cost import element_settings, irreducible, sample
+from scipy.optimize import least_squares
+
+from entromax.config import CampaignSettings, load_campaign
+from entromax.config.load import read_yaml
+from entromax.labels.engines.base import compact
+from entromax.labels.store import stores
+from entromax.runtime import provenance, write_json
+from entromax.structures.random_cells import random_structures
+from entromax.structures.rescale import reduced_volume
+
+ROOT = Path(__file__).parents[1]
+MARKS = "<!-- production: written by benchmarks/production.py -->\n", "\n<!-- /production -->"
+DRAWN = 600
+"""Cells drawn to price the campaign; each element takes those inside its range of volumes."""
+LARGE = 3.0
+"""Power of N for large cells: orthogonalisation."""
+ECUT = 300.0
+EMPTY = 1.3
+"""Bands over occupied bands."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds of a label: a + b N^p k (E/300 eV)^1.5, and how far it is off."""
+
+    constant: float
+    factor: float
+    power: float
+    largest: int
+    labels: int
+    spread: float
+
+    def seconds(self, atoms: np.ndarray, kpoints: np.ndarray, ecut: float, *, large: bool = False) -> np.ndarray:
+        """Return the seconds of labels; ``large``: N^3 beyond the largest cell known."""
+        size = np.minimum(atoms, self.largest) ** self.power * np.maximum(atoms / self.largest, 1.0) ** LARGE
+        size = size if large else atoms**self.power
+        return np.asarray(self.constant + self.factor * size * kpoints * (ecut / ECUT) ** 1.5)
+
+
+def known_labels(root: Path, element: str) -> pd.DataFrame:
+    """Return atoms, k-points, cutoff, seconds and bytes of every library label in the store."""
+    rows = []
+    for store in stores(root, element):
+        settings = json.loads((store.folder / "settings.json").read_text())
+        for record in store.read().values():
+            if record.energy is None or record.config_type != "library" or "ecut" not in settings:
+                continue
+            atoms = Atoms(record.numbers, positions=record.positions, cell=record.cell, pbc=True)
+            rows.append(
+                {
+                    "atoms": len(atoms),
+                    "kpoints": irreducible(compact(atoms).cell.array, settings["kspacing"]),
+                    "ecut": settings["ecut"],
+                    "seconds": record.attempts[-1].seconds,
+                    "bytes": len(json.dumps(record.to_json())),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def fit_cost(labels: pd.DataFrame) -> Cost:
+    """Fit the seconds in the logarithm, which gives every size its say, against outliers of a busy machine."""
+    n, k = labels["atoms"].to_numpy(float), labels["kpoints"].to_numpy(float)
+    work, wanted = k * (labels["ecut"].to_numpy(float) / ECUT) ** 1.5, np.log(labels["seconds"].to_numpy(float))
+
+    def deviation(x: np.ndarray) -> np.ndarray:
+        return np.log(np.exp(x[0]) + np.exp(x[1]) * n ** x[2] * work) - wanted
+
+    bounds = ([-4.0, -12.0, 0.5], [2.0, 4.0, LARGE])
+    found = least_squares(deviation, [-0.5, -3.0, 1.5], bounds=bounds, loss="soft_l1", f_scale=0.2)
+    a, b, p = found.x
+    spread = float(np.exp(np.median(np.abs(deviation(found.x)))))
+    return Cost(float(np.exp(a)), float(np.exp(b)), float(p), int(n.max()), len(labels), spread)
+
+
+def drawn_cells(campaign: CampaignSettings) -> list[Atoms]:
+    """Return cells in reduced units with the sizes, shapes and volumes that the library starts from, made compact."""
+    library = campaign.library
+    seeds = random_structures(DRAWN, library.cells, np.random.default_rng(campaign.seed), library.seeds)
+    return [compact(one) for one in seeds]
+
+
+def wave_functions_mb(
+    element: str, atoms: np.ndarray, cells: np.ndarray, kpoints: np.ndarray, ecut: float
+) -> np.ndarray:
+    """Return the size of the wave functions, 16 bytes per coefficient: k-points x bands x plane waves.
+
+    Plane waves: V k_max^3 / 6 pi^2 with k_max = sqrt(2 E) in atomic units.
+    """
+    bands = EMPTY * atoms * SetupData(element, "PBE").Nv / 2
+    volumes = np.abs(np.linalg.det(cells)) / units.Bohr**3
+    waves = volumes * (2 * ecut / units.Hartree) ** 1.5 / (6 * np.pi**2)
+    return np.asarray(16e-6 * kpoints * bands * waves)
+
+
+def price(element: str, campaign: CampaignSettings, store: Path, drawn: list[Atoms]) -> dict[str, Any]:
+    """Return what the library labels of one element cost."""
+    settings = campaign.elements[element]
+    labels = known_labels(store, element)
+    if len(labels) < 20:
+        return {"missing": f"{len(labels)} library labels in {store}"}
+    cost, reference = fit_cost(labels), settings.reference.model_dump()
+    smallest, largest = settings.volume
+    chosen = [one for one in drawn if smallest <= reduced_volume(one) <= largest]
+    cells = np.array([one.cell.array for one in chosen]) * settings.d_nn
+    atoms = np.array([len(one) for one in chosen], dtype=float)
+    kpoints = np.array([irreducible(cell, reference["kspacing"]) for cell in cells])
+    low, high = (cost.seconds(atoms, kpoints, reference["ecut"], large=large) for large in (False, True))
+    memory = wave_functions_mb(element, atoms, cells, kpoints, reference["ecut"])
+    bytes_per_atom = labels["bytes"].sum() / labels["atoms"].sum()
+    n = campaign.labels.structures
+    return {
+        "fit": {"a_s": cost.constant, "b_s": cost.factor, "p": cost.power, "typical_factor": cost.spread},
+        "labels_fitted": cost.labels,
+        "largest_fitted_atoms": cost.largest,
+        "mean_atoms": float(atoms.mean()),
+        "mean_kpoints": float(kpoints.mean()),
+        "cpu_s_per_label": [float(low.mean()), float(high.mean())],
+        "cpu_s_exceeded_by_5_percent": [float(np.quantile(low, 0.95)), float(np.quantile(high, 0.95))],
+        "core_hours": [float(low.mean() * n / 3600), float(high.mean() * n / 3600)],
+        "part_beyond_fitted_sizes": float(low[atoms > cost.largest].sum() / low.sum()),
+        "jobs": campaign.labels.shards,
+        "hours_per_job": [float(times.mean() * campaign.labels.shard_size / 3600) for times in (low, high)],
+        "wave_functions_mb": {
+            "median": float(np.median(memory)),
+            "exceeded_by_5_percent": float(np.quantile(memory, 0.95)),
+        },
+        "store_gb": float(bytes_per_atom * atoms.mean() * n / 1e9),
+        "check": [
+            check(row, cost)
+            for row in read_json(ROOT / "docs/results/label_cost.json").get("rows", [])
+            if row["element"] == element
+        ],
+    }
+
+
+def check(row: dict[str, Any], cost: Cost) -> dict[str, Any]:
+    """Return one measured label at the production cutoff beside its prediction."""
+    cell = sample(row["element"], element_settings(row["element"]), row["atoms"])
+    k = np.array([irreducible(compact(cell).cell.array, row["kspacing"])])
+    low, high = (
+        float(cost.seconds(np.array([row["atoms"]], float), k, row["ecut"], large=large)[0]) for large in (False, True)
+    )
+    kept = {key: row[key] for key in ("atoms", "kspacing", "kpoints")}
+    return {**kept, "measured_cpu_s": row["cpu_s"], "predicted_s": [round(low, 2), round(high, 2)]}
+
+
+def page_table(elements: dict[str, Any]) -> str:
+    """Return the table of the page."""
+    lines = [
+        "| element | CPU s per label | core hours | jobs | hours per job | 5 % of the labels take longer than, h "
+        "| wave functions, GB: median, exceeded by 5 % | label store, GB | work beyond the sizes measured |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    total = np.zeros(2)
+    for name, one in elements.items():
+        if "missing" in one:
+            lines.append(f"| **{name}** | {one['missing']} | | | | | | | |")
+            continue
+        total += one["core_hours"]
+        memory = one["wave_functions_mb"]
+        lines.append(
+            f"| **{name}** | {span(one['cpu_s_per_label'])} | {span(one['core_hours'])} | {one['jobs']} "
+            f"| {span(one['hours_per_job'])} | {span(np.array(one['cpu_s_exceeded_by_5_percent']) / 3600)} "
+            f"| {memory['median'] / 1000:.2g}, {memory['exceeded_by_5_percent'] / 1000:.2g} | {one['store_gb']:.2g} "
+            f"| {one['part_beyond_fitted_sizes']:.0%} |"
+        )
+    lines.append(f"| **all** | | {span(total)} | | | | | | |")
+    return "\n".join([*lines, "", *check_lines(elements), *plan_lines()])
+
+
+def check_lines(elements: dict[str, Any]) -> list[str]:
+    """Return how the fits do on the labels at the production cutoff."""
+    checks = [one for element in elements.values() for one in element.get("check", [])]
+    if not checks:
+        return []
+    ratios = [one["measured_cpu_s"] / np.array(one["predicted_s"]) for one in checks]
+    low, high = (sorted(ratio[k] for ratio in ratios) for k in (0, 1))
+    sizes = [one["atoms"] for one in checks]
+    return [
+        f"{len(checks)} single labels at the production cutoff, {min(sizes)} to {max(sizes)} atoms, few k-points: "
+        f"measured CPU seconds over predicted {low[0]:.2f} to {low[-1]:.2f}, median {np.median(low):.2f} (with N³: "
+        f"{high[0]:.2f} to {high[-1]:.2f}).",
+        "",
+    ]
+
+
+def plan_lines() -> list[str]:
+    """Return what the dry run of the campaign takes."""
+    plans = read_json(ROOT / "docs/results/plan_production.json")
+    words = {"as_written": "Dry run of this file", "ten_times": "With ten times the structures"}
+    return [
+        f"{words[name]}: {grouped(plan['jobs'])} jobs for {grouped(plan['structures'])} structures, "
+        f"{plan['cpu_s']:.0f} CPU s, {plan['memory_mb']:.0f} MB."
+        for name, plan in plans.items()
+        if name in words
+    ]
+
+
+def grouped(number: float) -> str:
+    """Return a number with its thousands apart."""
+    return f"{number:,g}".replace(",", " ")
+
+
+def span(values: Any) -> str:
+    """Return a range with two digits."""
+    low, high = (float(f"{value:.2g}") for value in values)
+    return grouped(low) if low == high else f"{grouped(low)}–{grouped(high)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("store", type=Path, help="label store with library labels of the elements, of any settings")
+    parser.add_argument("--config", type=Path, default=ROOT / "config/production.yaml")
+    parser.add_argument("--json", type=Path, default=ROOT / "docs/results/production.json")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs/production.md")
+    arguments = parser.parse_args()
+    merged = load_campaign(
+        read_yaml(arguments.config), origin=str(arguments.config), element_dirs=[ROOT / "config/elements"]
+    )
+    campaign = CampaignSettings.model_validate(merged)
+    drawn = drawn_cells(campaign)
+    elements = {symbol: price(symbol, campaign, arguments.store, drawn) for symbol in campaign.elements}
+    numbers = {"structures_per_element": campaign.labels.structures, "shard_size": campaign.labels.shard_size}
+    origin = provenance(config=campaign.campaign, seed=campaign.seed)
+    write_json(arguments.json, {**numbers, "elements": elements, "provenance": origin})
+    table = page_table(elements)
+    print(table)
+    if arguments.page.is_file():
+        write_page(arguments.page, table, MARKS)
+
+
+if __name__ == "__main__":
+    main()
