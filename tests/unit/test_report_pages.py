@@ -35,6 +35,7 @@ from entromax.report.figures_library import (
     plot_prefix,
     project,
 )
+from entromax.report.sections import ENGINE_CITATIONS, FAMILY_CITATIONS
 from entromax.structures import crystal, eos_structures, with_sid, write_structures
 from entromax.validation import validate_eos, validate_errors, validate_robustness
 
@@ -280,3 +281,13 @@ def test_shapes_are_those_of_the_crystal() -> None:
     row = describe([crystal("fcc", "X", 2**-0.5)], "random").iloc[0]
     assert (row["volume"], row["atoms"]) == (pytest.approx(2**-0.5), 1)
     assert row["nearest"] == pytest.approx(1.0)
+
+
+def test_every_engine_and_family_can_be_cited() -> None:
+    """The report of a campaign ends with them; one that is missing would lose the whole report."""
+    known = CampaignSettings.model_json_schema()["$defs"].values()
+    kinds = [
+        {one["properties"][key]["const"] for one in known if "const" in one["properties"].get(key, {})}
+        for key in ("engine", "family")
+    ]
+    assert set(ENGINE_CITATIONS) == kinds[0] and set(FAMILY_CITATIONS) == kinds[1]

@@ -30,6 +30,12 @@ ENGINE_CITATIONS = {
 FAMILY_CITATIONS = {
     "gap": "Potential: A. P. Bartók et al., Phys. Rev. Lett. 104, 136403 (2010); "
     "A. P. Bartók et al., Phys. Rev. B 87, 184115 (2013). The GAP code has its own academic licence.",
+    "snap": "Potential: A. P. Thompson et al., J. Comput. Phys. 285, 316 (2015); quadratic: M. A. Wood and "
+    "A. P. Thompson, J. Chem. Phys. 148, 241721 (2018).",
+    "mace": "Potential: I. Batatia et al., MACE, Adv. Neural Inf. Process. Syst. 35 (2022).",
+    "ace": "Potential: R. Drautz, Phys. Rev. B 99, 014104 (2019); Y. Lysogorskiy et al., npj Comput. Mater. 7, 97 "
+    "(2021). python-ace is licensed for non-commercial use.",
+    "plugin": "Potential: a family of your own; cite its authors.",
 }
 
 
