@@ -59,9 +59,24 @@ rule plot_library:
             labels={"figure": "gallery of structures"},
         ),
         diversity="<results>/library/diversity.csv",
-        volume="<results>/library/figures/volume.png",
-        atoms="<results>/library/figures/atoms.png",
-        nearest="<results>/library/figures/nearest.png",
+        volume=report(
+            "<results>/library/figures/volume.png",
+            caption="../report/histogram.rst",
+            category="library",
+            labels={"figure": "volumes"},
+        ),
+        atoms=report(
+            "<results>/library/figures/atoms.png",
+            caption="../report/histogram.rst",
+            category="library",
+            labels={"figure": "sizes"},
+        ),
+        nearest=report(
+            "<results>/library/figures/nearest.png",
+            caption="../report/histogram.rst",
+            category="library",
+            labels={"figure": "shortest distances"},
+        ),
     log:
         "<logs>/plot_library.log",
     conda:
@@ -93,7 +108,13 @@ rule plot_labels:
             subcategory="labels",
             labels={"figure": "energies and volumes of the labels"},
         ),
-        seconds="<results>/{element}/figures/seconds.png",
+        seconds=report(
+            "<results>/{element}/figures/seconds.png",
+            caption="../report/seconds.rst",
+            category="{element}",
+            subcategory="labels",
+            labels={"figure": "time per label"},
+        ),
     log:
         "<logs>/plot_labels/{element}.log",
     conda:
@@ -148,7 +169,12 @@ rule report_campaign:
         expand("<results>/{element}/report.html", element=ELEMENTS),
     output:
         report="<results>/report.html",
-        figure="<results>/states.png",
+        figure=report(
+            "<results>/states.png",
+            caption="../report/campaign_states.rst",
+            category="campaign",
+            labels={"figure": "label states of all elements"},
+        ),
     log:
         "<logs>/report_campaign.log",
     conda:
