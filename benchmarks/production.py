@@ -3,12 +3,12 @@
     python benchmarks/production.py label_store                     # the store of config/eight_elements.yaml
 
 The seconds of a plane-wave label are taken as a + b N^p k (E/E0)^1.5: N atoms, k irreducible k-points, E the cutoff
-(the number of plane waves grows with E^1.5). a, b and p are fitted, for each element, to all library labels of the
-store, of whatever settings; they are wall seconds of one core, an upper bound of CPU seconds. The campaign is then
-priced on cells drawn as its library draws them, with the k-points that its settings ask for. Beyond the largest cell in
-the store p is an extrapolation, so that a second figure takes p = 3 there, the limit of plane-wave DFT for large cells.
-Held against what docs/results/label_cost.json measured at the production cutoff. Writes docs/results/production.json
-and the table of docs/production.md.
+(the number of plane waves grows with E^1.5). One a and one p for all elements and a b for each are fitted to all
+library labels of the store, of whatever settings (wall seconds of one core, too long on a busy machine), and to the CPU
+seconds of docs/results/label_cost.json, each of which counts as much as CLEAN of the others. The campaign is then
+priced on cells drawn as its library draws them, with the k-points that its settings ask for. Beyond the largest cell
+measured p is an extrapolation, so that a second figure takes p = 3 there, the limit of plane-wave DFT for large cells.
+Writes docs/results/production.json and the table of docs/production.md.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import pandas as pd
 from ase import Atoms, units
 from eight_elements import read_json, write_page
 from gpaw.setup_data import SetupData
-from label_cost import element_settings, irreducible, sample
+from label_cost import irreducible
 from scipy.optimize import least_squares
 
 from entromax.config import CampaignSettings, load_campaign
@@ -37,29 +37,34 @@ ROOT = Path(__file__).parents[1]
 MARKS = "<!-- production: written by benchmarks/production.py -->\n", "\n<!-- /production -->"
 DRAWN = 600
 """Cells drawn to price the campaign; each element takes those inside its range of volumes."""
+CLEAN = 10.0
+"""Weight of a label whose CPU time was measured."""
 LARGE = 3.0
 """Power of N for large cells: orthogonalisation."""
 ECUT = 300.0
+FEWEST = 20
+"""Labels in the store below which nothing is said about an element."""
 EMPTY = 1.3
 """Bands over occupied bands."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of a label: a + b N^p k (E/300 eV)^1.5, and how far it is off."""
+    """Seconds of a label: a + b N^p k (E/300 eV)^1.5; ``b`` by element."""
 
-    constant: float
-    factor: float
-    power: float
+    a: float
+    b: dict[str, float]
+    p: float
     largest: int
-    labels: int
-    spread: float
 
-    def seconds(self, atoms: np.ndarray, kpoints: np.ndarray, ecut: float, *, large: bool = False) -> np.ndarray:
-        """Return the seconds of labels; ``large``: N^3 beyond the largest cell known."""
-        size = np.minimum(atoms, self.largest) ** self.power * np.maximum(atoms / self.largest, 1.0) ** LARGE
-        size = size if large else atoms**self.power
-        return np.asarray(self.constant + self.factor * size * kpoints * (ecut / ECUT) ** 1.5)
+    def seconds(
+        self, element: str, atoms: np.ndarray, kpoints: np.ndarray, ecut: float, *, large: bool = False
+    ) -> np.ndarray:
+        """Return the seconds of labels; ``large``: N^3 beyond the largest cell measured."""
+        size = atoms**self.p
+        if large:
+            size = np.minimum(atoms, self.largest) ** self.p * np.maximum(atoms / self.largest, 1.0) ** LARGE
+        return np.asarray(self.a + self.b[element] * size * kpoints * (ecut / ECUT) ** 1.5)
 
 
 def known_labels(root: Path, element: str) -> pd.DataFrame:
@@ -73,29 +78,39 @@ def known_labels(root: Path, element: str) -> pd.DataFrame:
             atoms = Atoms(record.numbers, positions=record.positions, cell=record.cell, pbc=True)
             rows.append(
                 {
+                    "element": element,
                     "atoms": len(atoms),
                     "kpoints": irreducible(compact(atoms).cell.array, settings["kspacing"]),
                     "ecut": settings["ecut"],
                     "seconds": record.attempts[-1].seconds,
                     "bytes": len(json.dumps(record.to_json())),
+                    "weight": 1.0,
                 }
             )
     return pd.DataFrame(rows)
 
 
+def clean_labels() -> pd.DataFrame:
+    """Return the labels whose CPU time was measured, in the columns of ``known_labels``."""
+    rows = read_json(ROOT / "docs/results/label_cost.json").get("rows", [])
+    return pd.DataFrame(rows).rename(columns={"cpu_s": "seconds"}).assign(weight=CLEAN)
+
+
 def fit_cost(labels: pd.DataFrame) -> Cost:
     """Fit the seconds in the logarithm, which gives every size its say, against outliers of a busy machine."""
-    n, k = labels["atoms"].to_numpy(float), labels["kpoints"].to_numpy(float)
-    work, wanted = k * (labels["ecut"].to_numpy(float) / ECUT) ** 1.5, np.log(labels["seconds"].to_numpy(float))
+    names = sorted(labels["element"].unique())
+    which = labels["element"].map(names.index).to_numpy(int)
+    n, seconds = labels["atoms"].to_numpy(float), labels["seconds"].to_numpy(float)
+    work = labels["kpoints"].to_numpy(float) * (labels["ecut"].to_numpy(float) / ECUT) ** 1.5
+    weight = np.sqrt(labels["weight"].to_numpy(float))
 
     def deviation(x: np.ndarray) -> np.ndarray:
-        return np.log(np.exp(x[0]) + np.exp(x[1]) * n ** x[2] * work) - wanted
+        return weight * np.log((np.exp(x[0]) + np.exp(x[2:][which]) * n ** x[1] * work) / seconds)
 
-    bounds = ([-4.0, -12.0, 0.5], [2.0, 4.0, LARGE])
-    found = least_squares(deviation, [-0.5, -3.0, 1.5], bounds=bounds, loss="soft_l1", f_scale=0.2)
-    a, b, p = found.x
-    spread = float(np.exp(np.median(np.abs(deviation(found.x)))))
-    return Cost(float(np.exp(a)), float(np.exp(b)), float(p), int(n.max()), len(labels), spread)
+    start = np.array([-0.5, 1.5, *(-3.0 for _ in names)])
+    bounds = ([-4.0, 0.5, *(-12.0 for _ in names)], [2.0, LARGE, *(4.0 for _ in names)])
+    x = least_squares(deviation, start, bounds=bounds, loss="soft_l1", f_scale=0.2).x
+    return Cost(float(np.exp(x[0])), dict(zip(names, np.exp(x[2:]).tolist(), strict=True)), float(x[1]), int(n.max()))
 
 
 def drawn_cells(campaign: CampaignSettings) -> list[Atoms]:
@@ -118,26 +133,27 @@ def wave_functions_mb(
     return np.asarray(16e-6 * kpoints * bands * waves)
 
 
-def price(element: str, campaign: CampaignSettings, store: Path, drawn: list[Atoms]) -> dict[str, Any]:
+def price(
+    element: str, campaign: CampaignSettings, labels: pd.DataFrame, cost: Cost, drawn: list[Atoms]
+) -> dict[str, Any]:
     """Return what the library labels of one element cost."""
     settings = campaign.elements[element]
-    labels = known_labels(store, element)
-    if len(labels) < 20:
-        return {"missing": f"{len(labels)} library labels in {store}"}
-    cost, reference = fit_cost(labels), settings.reference.model_dump()
+    reference = settings.reference.model_dump()
+    own, clean = (
+        part[part["element"] == element] for part in (labels[labels["weight"] == 1], labels[labels["weight"] > 1])
+    )
     smallest, largest = settings.volume
     chosen = [one for one in drawn if smallest <= reduced_volume(one) <= largest]
     cells = np.array([one.cell.array for one in chosen]) * settings.d_nn
     atoms = np.array([len(one) for one in chosen], dtype=float)
     kpoints = np.array([irreducible(cell, reference["kspacing"]) for cell in cells])
-    low, high = (cost.seconds(atoms, kpoints, reference["ecut"], large=large) for large in (False, True))
+    low, high = (cost.seconds(element, atoms, kpoints, reference["ecut"], large=large) for large in (False, True))
     memory = wave_functions_mb(element, atoms, cells, kpoints, reference["ecut"])
-    bytes_per_atom = labels["bytes"].sum() / labels["atoms"].sum()
+    bytes_per_atom = own["bytes"].sum() / own["atoms"].sum()
     n = campaign.labels.structures
     return {
-        "fit": {"a_s": cost.constant, "b_s": cost.factor, "p": cost.power, "typical_factor": cost.spread},
-        "labels_fitted": cost.labels,
-        "largest_fitted_atoms": cost.largest,
+        "labels_of_the_store": len(own),
+        "b_s": cost.b[element],
         "mean_atoms": float(atoms.mean()),
         "mean_kpoints": float(kpoints.mean()),
         "cpu_s_per_label": [float(low.mean()), float(high.mean())],
@@ -151,23 +167,20 @@ def price(element: str, campaign: CampaignSettings, store: Path, drawn: list[Ato
             "exceeded_by_5_percent": float(np.quantile(memory, 0.95)),
         },
         "store_gb": float(bytes_per_atom * atoms.mean() * n / 1e9),
-        "check": [
-            check(row, cost)
-            for row in read_json(ROOT / "docs/results/label_cost.json").get("rows", [])
-            if row["element"] == element
+        "measured": [
+            {key: row[key] for key in ("atoms", "kspacing", "kpoints", "ecut", "seconds", "memory_mb")}
+            | {"fitted": round(float(fitted), 2)}
+            for row, fitted in zip(clean.to_dict("records"), fitted_to(element, clean, cost), strict=True)
         ],
     }
 
 
-def check(row: dict[str, Any], cost: Cost) -> dict[str, Any]:
-    """Return one measured label at the production cutoff beside its prediction."""
-    cell = sample(row["element"], element_settings(row["element"]), row["atoms"])
-    k = np.array([irreducible(compact(cell).cell.array, row["kspacing"])])
-    low, high = (
-        float(cost.seconds(np.array([row["atoms"]], float), k, row["ecut"], large=large)[0]) for large in (False, True)
-    )
-    kept = {key: row[key] for key in ("atoms", "kspacing", "kpoints")}
-    return {**kept, "measured_cpu_s": row["cpu_s"], "predicted_s": [round(low, 2), round(high, 2)]}
+def fitted_to(element: str, labels: pd.DataFrame, cost: Cost) -> list[float]:
+    """Return the seconds that the fit gives to labels of one element."""
+    return [
+        float(cost.seconds(element, np.array([n], float), np.array([k]), ecut)[0])
+        for n, k, ecut in zip(labels["atoms"], labels["kpoints"], labels["ecut"], strict=True)
+    ]
 
 
 def page_table(elements: dict[str, Any]) -> str:
@@ -195,17 +208,14 @@ def page_table(elements: dict[str, Any]) -> str:
 
 
 def check_lines(elements: dict[str, Any]) -> list[str]:
-    """Return how the fits do on the labels at the production cutoff."""
-    checks = [one for element in elements.values() for one in element.get("check", [])]
-    if not checks:
+    """Return how the fit does on the labels whose CPU time was measured."""
+    rows = [one for element in elements.values() for one in element.get("measured", [])]
+    if not rows:
         return []
-    ratios = [one["measured_cpu_s"] / np.array(one["predicted_s"]) for one in checks]
-    low, high = (sorted(ratio[k] for ratio in ratios) for k in (0, 1))
-    sizes = [one["atoms"] for one in checks]
+    ratios, sizes = [one["seconds"] / one["fitted"] for one in rows], [one["atoms"] for one in rows]
     return [
-        f"{len(checks)} single labels at the production cutoff, {min(sizes)} to {max(sizes)} atoms, few k-points: "
-        f"measured CPU seconds over predicted {low[0]:.2f} to {low[-1]:.2f}, median {np.median(low):.2f} (with N³: "
-        f"{high[0]:.2f} to {high[-1]:.2f}).",
+        f"{len(rows)} labels of {min(sizes)} to {max(sizes)} atoms at the production cutoff, CPU seconds measured over "
+        f"fitted: {min(ratios):.2f} to {max(ratios):.2f}, median {np.median(ratios):.2f}.",
         "",
     ]
 
@@ -244,11 +254,23 @@ def main() -> None:
         read_yaml(arguments.config), origin=str(arguments.config), element_dirs=[ROOT / "config/elements"]
     )
     campaign = CampaignSettings.model_validate(merged)
-    drawn = drawn_cells(campaign)
-    elements = {symbol: price(symbol, campaign, arguments.store, drawn) for symbol in campaign.elements}
-    numbers = {"structures_per_element": campaign.labels.structures, "shard_size": campaign.labels.shard_size}
-    origin = provenance(config=campaign.campaign, seed=campaign.seed)
-    write_json(arguments.json, {**numbers, "elements": elements, "provenance": origin})
+    stored = {symbol: known_labels(arguments.store, symbol) for symbol in campaign.elements}
+    found = {symbol: table for symbol, table in stored.items() if len(table) >= FEWEST}
+    labels = pd.concat([*found.values(), clean_labels()], ignore_index=True)
+    cost, drawn = fit_cost(labels), drawn_cells(campaign)
+    elements = {
+        symbol: price(symbol, campaign, labels, cost, drawn)
+        if symbol in found
+        else {"missing": f"{len(stored[symbol])} library labels in {arguments.store}"}
+        for symbol in campaign.elements
+    }
+    data = {
+        "structures_per_element": campaign.labels.structures,
+        "shard_size": campaign.labels.shard_size,
+        "fit": {"a_s": cost.a, "p": cost.p, "largest_atoms": cost.largest},
+        "elements": elements,
+    }
+    write_json(arguments.json, data | {"provenance": provenance(config=campaign.campaign, seed=campaign.seed)})
     table = page_table(elements)
     print(table)
     if arguments.page.is_file():
