@@ -1,0 +1,122 @@
+"""Active learning in a campaign: two batches, each chosen by the committee of the fit before it."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import ROOT, snakemake
+from test_plan import count_jobs
+
+from entromax.active.committee import Committee
+from entromax.cli import main
+from entromax.report.figures_active import active_section
+from entromax.structures.io import read_structures
+
+ACTIVE = Path(__file__).with_name("active.yaml")
+OPTIONS = ("--profile", str(ROOT / "profiles/local"), "--configfile", str(ACTIVE))
+TARGETS = ("--", "results/Al/active/curve.csv", "results/config.yaml")
+
+
+@pytest.fixture(scope="module")
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a campaign with two iterations of active learning, without validation and report."""
+    directory = tmp_path_factory.mktemp("active")
+    run = snakemake(directory, *OPTIONS, *TARGETS, timeout=1800)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return directory
+
+
+def sids(*paths: Path) -> list[str]:
+    return [atoms.info["sid"] for path in paths for atoms in read_structures(path)]
+
+
+def test_every_chosen_structure_is_labelled_once_and_trained_on(campaign: Path) -> None:
+    results = campaign / "results/Al"
+    library = sids(*results.glob("structures/*.extxyz"))
+    chosen = [sids(*(results / f"active/{i}/structures").glob("*.extxyz")) for i in (1, 2)]
+    assert [len(batch) for batch in chosen] == [6, 6]
+    wanted = [*library, *chosen[0], *chosen[1]]
+    assert len(wanted) == len(set(wanted)) == 24 + 12
+    lines = [line for path in (campaign / "label_store").rglob("*.jsonl") for line in path.read_text().splitlines()]
+    stored = Counter(json.loads(line).get("sid") for line in lines)
+    assert {stored[sid] for sid in wanted} == {1}
+    manifest = pd.read_parquet(results / "dataset/manifest.parquet").set_index("sid")
+    roles = manifest.loc[[*chosen[0], *chosen[1]], ["config_type", "state", "role"]]
+    assert set(roles["config_type"]) == {"active"}
+    assert (roles.loc[roles["state"] == "converged", "role"].isin(("train", "outlier"))).all()
+    trained = roles.index[roles["role"] == "train"]
+    assert len(trained) >= 10 and set(trained) <= set(sids(results / "dataset/train.extxyz"))
+
+
+def test_batches_come_from_the_rest_of_the_library_and_from_dynamics(campaign: Path) -> None:
+    results = campaign / "results/Al/active"
+    tables = [pd.read_csv(results / f"{i}/candidates.csv", keep_default_na=False) for i in (1, 2)]
+    for i, table in enumerate(tables, start=1):
+        known = set(pd.read_parquet(results / f"{i}/dataset/manifest.parquet")["sid"])
+        assert not known & set(table["sid"])
+        assert set(table["origin"]) == {"library", "dynamics"}
+        assert (table["excluded"] == "")[table["rank"] != ""].all()
+        best = table[table["excluded"] == ""]["score"].idxmax()
+        assert float(table.loc[best, "rank"]) == 1
+    runs = [pd.read_csv(results / f"{i}/runs.csv") for i in (1, 2)]
+    assert len(runs[0]) == 4 and not runs[0]["closest"].equals(runs[1]["closest"])
+
+
+def test_every_fit_holds_the_batches_before_it_and_is_tested_on_the_same_set(campaign: Path) -> None:
+    results = campaign / "results/Al"
+    folders = [results / "active/1/dataset", results / "active/2/dataset", results / "dataset"]
+    for name in ("test.extxyz", "validation.extxyz"):
+        assert len({(folder / name).read_bytes() for folder in folders}) == 1
+    sets = [set(sids(folder / "train.extxyz")) for folder in folders]
+    assert sets[0] < sets[1] < sets[2] and not sets[2] & set(sids(folders[0] / "test.extxyz"))
+    curve = pd.read_csv(results / "active/curve.csv")
+    assert curve["batches"].tolist() == [0, 1, 2]
+    assert curve["labels"].tolist() == [len(one) - 1 for one in sets]
+    assert (curve["energy_rmse"] > 0).all() and curve["test_bar"].notna().all()
+    searched = curve[:2]
+    assert (searched["chosen_library"] + searched["chosen_dynamics"] == 6).all()
+    assert (searched["batch_energy_rmse"] > 0).all() and curve["candidates"][2:].isna().all()
+
+
+def test_a_structure_is_better_known_once_it_was_trained_on(campaign: Path) -> None:
+    results = campaign / "results/Al"
+    chosen = read_structures(results / "active/1/labels/shard_1.extxyz")
+    fits = [
+        Committee.load(results / "active/1/potential", results / "active/1/dataset/train.extxyz"),
+        Committee.load(results / "potentials/snap", results / "dataset/train.extxyz"),
+    ]
+    before, after = (
+        [abs(fit.calculator.get_property("energy", atoms) - atoms.info["REF_energy"]) for atoms in chosen]
+        for fit in fits
+    )
+    assert sum(after) < sum(before)
+
+
+def test_nothing_is_left_to_do_and_one_more_batch_leaves_the_others(campaign: Path, tmp_path: Path) -> None:
+    run = snakemake(campaign, *OPTIONS, "--dry-run", *TARGETS)
+    assert "Nothing to be done" in run.stdout + run.stderr
+    more = tmp_path / "more.yaml"
+    more.write_text(yaml.safe_dump({"active": {"iterations": 3}}))
+    run = snakemake(campaign, *OPTIONS, str(more), "--dry-run", *TARGETS)
+    jobs = count_jobs(run.stdout + run.stderr)
+    assert {"select_structures": "1", "label_active": "1", "train_active": "1"}.items() <= jobs.items(), run.stdout
+    assert "label_shard" not in jobs
+
+
+def test_status_counts_the_batches(campaign: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = str(campaign / "label_store")
+    assert main(["--results", str(campaign / "results"), "--store", store, "status"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert next(row for row in rows if row[:3] == ["active", "label", "shards"])[-2:] == ["2", "2"]
+    assert sum(map(int, next(row for row in rows if row[:1] == ["Al"])[1:6])) == 36
+
+
+def test_report_shows_the_iterations(campaign: Path) -> None:
+    section = active_section(campaign / "results/Al", "snap")
+    tables = [block.table for block in section.blocks if block.table]
+    assert len(tables) == 1 and len(tables[0].rows) == 3
+    assert sum(len(block.images) for block in section.blocks) == 3
+    assert not active_section(campaign, "snap").blocks
