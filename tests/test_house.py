@@ -61,6 +61,7 @@ IMPORTS_ALLOWED = {
     "dataset": {"config", "structures", "labels"},
     "potentials": {"config", "structures", "features", "labels", "dataset"},
     "validation": {"config", "structures", "features", "labels", "dataset", "potentials"},
+    "active": {"config", "structures", "features", "labels", "dataset", "potentials", "validation"},
 }
 
 
