@@ -1,13 +1,10 @@
 """The table of the campaign config/eight_elements.yaml, by element: labels, errors, V0 and B, phases, robustness.
 
     ./run --configfile config/eight_elements.yaml                         # the campaign, see docs/eight_elements.md
-    OMP_NUM_THREADS=1 python benchmarks/eight_elements.py results/eight_elements --cpu 5
-    python benchmarks/eight_elements.py results/eight_elements            # again, without new CPU times
+    python benchmarks/eight_elements.py results/eight_elements
 
 Reads the results only. Writes docs/results/eight_elements.json, the table of docs/eight_elements.md and the pictures
-docs/pictures/eight_*.png (with their numbers as CSV). Time of a label: the ledgers hold wall time, which says little of
-a busy machine; --cpu N labels N structures of each element again in this process and measures CPU time, and
-``cpu_s_per_label`` is the mean of the ledger times the ratio of both on those N; docs/results/eight_cpu.json keeps it.
+docs/pictures/eight_*.png (with their numbers as CSV). Time of a label: CPU seconds as the ledgers have them.
 An element that has not got so far shows what it has, the rest is null.
 """
 
@@ -20,17 +17,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from eight_pictures import draw_eos, draw_phases
-from label_cost import in_child
-from pydantic import TypeAdapter
 
 from entromax.config.load import read_yaml
-from entromax.config.models import ReferenceSettings
 from entromax.runtime import atomic_path, provenance, write_json
-from entromax.structures import read_structures
 from entromax.validation.references import phase_energies
 
 ROOT = Path(__file__).parents[1]
-CPU = ROOT / "docs/results/eight_cpu.json"
 PAGE = ROOT / "docs/eight_elements.md"
 PICTURES = ROOT / "docs/pictures"
 MARKS = "<!-- eight: written by benchmarks/eight_elements.py -->\n", "\n<!-- /eight -->"
@@ -53,24 +45,17 @@ def rounded(value: Any, digits: int) -> float | None:
     return None if value is None or not np.isfinite(float(value)) else round(float(value), digits)
 
 
-def measured_cpu(folder: Path, reference: dict[str, Any], ledger: pd.DataFrame, count: int) -> dict[str, Any]:
-    """Label ``count`` structures of an element again; return their CPU seconds beside those of the ledger."""
-    settings = TypeAdapter[Any](ReferenceSettings).validate_python(reference)
-    labelled = [atoms for path in sorted(folder.glob("labels/shard_*.extxyz")) for atoms in read_structures(path)]
-    easy = ledger[(ledger["attempts"] == 1) & (ledger["state"] == "converged")].set_index("sid")["seconds"]
-    chosen = [atoms for atoms in labelled if atoms.info["sid"] in easy.index]
-    chosen = [chosen[k] for k in np.linspace(0, len(chosen) - 1, count).astype(int)]
-    cpu = [in_child(atoms, settings)["seconds"] for atoms in chosen]
-    wall = [float(easy[atoms.info["sid"]]) for atoms in chosen]
-    return {"labels": count, "cpu_s": round(sum(cpu), 2), "ledger_s": round(sum(wall), 2)}
+def cpu_per_label(ledger: pd.DataFrame) -> float | None:
+    """Return the mean CPU time of a label [s]; a record without one counts as those of its number of atoms."""
+    known = ledger["cpu_seconds"] if "cpu_seconds" in ledger else pd.Series(np.nan, index=ledger.index)
+    return rounded(known.fillna(known.groupby(ledger["atoms"]).transform("mean")).mean(), 2)
 
 
-def label_entry(folder: Path, ledger: pd.DataFrame, cpu: dict[str, Any]) -> dict[str, Any]:
+def label_entry(folder: Path, ledger: pd.DataFrame) -> dict[str, Any]:
     """Return how many structures were tried, how they ended, what they cost, what the dataset leaves out."""
     reference = pd.read_parquet(folder / "labels/reference.parquet")
     states = {str(state): int(count) for state, count in ledger["state"].value_counts().items()}
     failed = ledger[ledger["state"] != "converged"]
-    mean = float(ledger["seconds"].mean())
     manifest = folder / "dataset/manifest.parquet"
     roles = pd.read_parquet(manifest) if manifest.is_file() else pd.DataFrame({"role": [], "rule": []})
     return {
@@ -81,9 +66,9 @@ def label_entry(folder: Path, ledger: pd.DataFrame, cpu: dict[str, Any]) -> dict
         "reasons": {str(reason): int(n) for reason, n in failed["reason"].value_counts().items()},
         "attempts_per_label": round(float(ledger["attempts"].mean()), 3),
         "mean_atoms": round(float(ledger["atoms"].mean()), 2),
-        "wall_s_per_label": round(mean, 2),
-        "cpu_s_per_label": round(mean * cpu["cpu_s"] / cpu["ledger_s"], 2) if cpu else None,
-        "cpu_sample": cpu or None,
+        "wall_s_per_label": round(float(ledger["seconds"].mean()), 2),
+        "cpu_s_per_label": cpu_per_label(ledger),
+        "cpu_known_of": int(ledger["cpu_seconds"].notna().sum()) if "cpu_seconds" in ledger else 0,
         "reference_crystals": len(reference) - 1,
         "reference_crystals_converged": int((reference["state"] == "converged").sum()) - 1,
         "outliers": list(roles.loc[roles["role"] == "outlier", "rule"]),
@@ -154,17 +139,13 @@ def property_flags(folder: Path) -> list[str]:
     return found
 
 
-def element_entry(results: Path, element: str, settings: dict[str, Any], potential: str, cpu: int) -> dict[str, Any]:
+def element_entry(results: Path, element: str, settings: dict[str, Any], potential: str) -> dict[str, Any]:
     """Return all figures of one element."""
     folder = results / element
     shards = sorted(folder.glob("labels/shard_*.parquet"))
     if not shards or not (folder / "labels/reference.parquet").is_file():
         return {"labels": 0, "converged": 0, "missing": "no shard of labels is finished"}
     ledger = pd.concat([pd.read_parquet(path) for path in shards], ignore_index=True)
-    sample = read_json(CPU)
-    if cpu:
-        sample[element] = measured_cpu(folder, settings["reference"], ledger, cpu)
-        write_json(CPU, sample)
     tests = folder / "validation" / potential
     test = read_json(tests / "errors.json").get("splits", {}).get("test", {})
     robustness = read_json(tests / "robustness.json")
@@ -175,7 +156,7 @@ def element_entry(results: Path, element: str, settings: dict[str, Any], potenti
     return {
         "ground_state": ground,
         "reference": reference,
-        **label_entry(folder, ledger, sample.get(element, {})),
+        **label_entry(folder, ledger),
         "test_structures": test.get("structures"),
         "energy_rmse_mev": rounded(test.get("energy_rmse"), 1),
         "force_rmse_ev_a": rounded(test.get("force_rmse"), 3),
@@ -258,7 +239,6 @@ def write_page(page: Path, table: str, marks: tuple[str, str] = MARKS) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="folder of the campaign's results")
-    parser.add_argument("--cpu", type=int, default=0, metavar="N", help="measure the CPU time of N labels per element")
     parser.add_argument("--json", type=Path, default=ROOT / "docs/results/eight_elements.json")
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--pictures", type=Path, default=PICTURES)
@@ -267,8 +247,7 @@ def main() -> None:
     config = read_yaml(results / "config.yaml")
     potential = next(iter(config["potentials"]))
     elements = {
-        name: element_entry(results, name, settings, potential, arguments.cpu)
-        for name, settings in config["elements"].items()
+        name: element_entry(results, name, settings, potential) for name, settings in config["elements"].items()
     }
     campaign = read_json(results / "provenance.json")
     write_json(
@@ -280,7 +259,7 @@ def main() -> None:
             "elements": elements,
             "commands": [
                 "./run --configfile config/eight_elements.yaml",
-                "python benchmarks/eight_elements.py results/eight_elements --cpu 5",
+                "python benchmarks/eight_elements.py results/eight_elements",
             ],
             "campaign_provenance": campaign,
             "provenance": provenance(config=campaign.get("config", ""), seed=config["seed"]),
