@@ -70,6 +70,7 @@ BAD = {
         ["library.cells.volume", "write [0.5, 3.5]"],
     ),
     "empty volume range": (with_al(library={"cells": {"volume": [1.0, 1.0]}}), ["volume", "must exceed"]),
+    "volume range without room": (with_al(library={"cells": {"volume": [1.0, 1.05]}}), ["volume", "no room"]),
     "volume denser than close packing of the cores": (
         with_al(library={"cells": {"volume": [0.05, 1.0]}}),
         ["library.cells", "0.05", "core_radius"],

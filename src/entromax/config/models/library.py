@@ -59,6 +59,8 @@ class CellSettings(Settings):
                 f"volume: v* = {self.volume[0]} cannot be filled: spheres of 0.9 core_radius pack no closer than "
                 f"{densest:.3f}; raise volume or lower core_radius"
             )
+        if self.volume[1] < 1.1 * self.volume[0]:
+            raise ValueError(f"volume: {self.volume} leaves random cells no room; raise its second number by 10 %")
         if self.volume[1] > 10:
             raise ValueError("volume: v* above 10 d_nn^3 holds isolated atoms only; lower its second number")
         if self.angles[0] < 30 or self.angles[1] > 150:
