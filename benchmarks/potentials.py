@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 from ase.build import bulk
 from pydantic import TypeAdapter
@@ -125,7 +126,10 @@ def measure(name: str, results: Path, element: str) -> dict[str, Any]:
             if card["lammps"]
             else None,
             "fcc": {
-                source: {key: curve.loc[source, key] for key in ("status", "volume", "bulk_modulus")}
+                source: {
+                    key: None if pd.isna(curve.loc[source, key]) else curve.loc[source, key]
+                    for key in ("status", "volume", "bulk_modulus")
+                }
                 for source in ("potential", "reference")
             },
             "error_bars_test": bars,

@@ -1,5 +1,6 @@
 """The house is in order: format, lint, types, sizes."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,11 @@ def test_imports_run_one_way(package: str) -> None:
             words = line.split()
             if len(words) > 1 and words[0] in ("from", "import") and words[1].startswith("entromax."):
                 assert words[1].split(".")[1] in allowed, f"{path.relative_to(ROOT)}: {line}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs/results").glob("*.json")), ids=lambda path: path.name)
+def test_quoted_figures_are_json_that_every_program_reads(path: Path) -> None:
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{path.name}: {word} is no JSON")
+
+    assert json.loads(path.read_text(), parse_constant=refuse)
