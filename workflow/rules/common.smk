@@ -77,11 +77,20 @@ def of_element(key):
     return lambda wildcards: config["elements"][wildcards.element][key]
 
 
-def if_transfer(path):
-    """What only a campaign with a conventional set has."""
-    return path if TRANSFER["structures"] else []
+def if_any(count, path):
+    """What a campaign has only with some transfer structures, or iterations of active learning."""
+    return path if count else []
 
 
-def if_active(path):
-    """What only a campaign with active learning has."""
-    return path if ACTIVE["iterations"] else []
+def all_labels(suffix, iterations):
+    """Files of all shards: those of the library, then those of the first batches of active learning."""
+    return expand(
+        "<results>/{{element}}/labels/shard_{shard}.{suffix}",
+        shard=SHARDS,
+        suffix=suffix,
+    ) + expand(
+        "<results>/{{element}}/active/{iteration}/labels/shard_{shard}.{suffix}",
+        iteration=range(1, iterations + 1),
+        shard=ACTIVE_SHARDS,
+        suffix=suffix,
+    )

@@ -3,20 +3,6 @@
 ACTIVE_SHARDS = range(1, -(-ACTIVE["structures"] // config["labels"]["shard_size"]) + 1)
 
 
-def all_labels(suffix, iterations):
-    """Files of all shards: those of the library, then those of the first batches of active learning."""
-    return expand(
-        "<results>/{{element}}/labels/shard_{shard}.{suffix}",
-        shard=SHARDS,
-        suffix=suffix,
-    ) + expand(
-        "<results>/{{element}}/active/{iteration}/labels/shard_{shard}.{suffix}",
-        iteration=range(1, iterations + 1),
-        shard=ACTIVE_SHARDS,
-        suffix=suffix,
-    )
-
-
 rule aggregate_dataset:
     input:
         labels=all_labels("extxyz", ACTIVE["iterations"]),

@@ -143,13 +143,14 @@ rule report_element:
             potential=POTENTIALS,
             property=PROPERTIES,
         ),
-        if_transfer(
+        if_any(
+            TRANSFER["structures"],
             expand(
                 "<results>/{{element}}/validation/{potential}/transfer.json",
                 potential=POTENTIALS,
-            )
+            ),
         ),
-        if_active("<results>/{element}/active/curve.csv"),
+        if_any(ACTIVE["iterations"], "<results>/{element}/active/curve.csv"),
     output:
         report="<results>/{element}/report.html",
     log:

@@ -9,7 +9,9 @@ rule validate_errors:
         train="<results>/{element}/dataset/train.extxyz",
         validation="<results>/{element}/dataset/validation.extxyz",
         test="<results>/{element}/dataset/test.extxyz",
-        conventional=if_transfer("<results>/{element}/conventional/test.extxyz"),
+        conventional=if_any(
+            TRANSFER["structures"], "<results>/{element}/conventional/test.extxyz"
+        ),
         potential="<results>/{element}/potentials/{potential}",
     output:
         metrics="<results>/{element}/validation/{potential}/errors.json",
