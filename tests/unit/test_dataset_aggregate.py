@@ -9,9 +9,9 @@ from ase import Atoms
 
 from entromax.config.models import DatasetSettings
 from entromax.dataset import aggregate_dataset
-from entromax.dataset.aggregate import ACTIVE, ROLES, TooManyFailuresError
+from entromax.dataset.aggregate import ACTIVE, ROLES, TooManyFailuresError, read_ledger
 from entromax.labels.engines.base import ISOLATED, Label
-from entromax.labels.ledger import write_outputs
+from entromax.labels.ledger import COLUMNS, write_outputs
 from entromax.labels.record import new_record
 from entromax.structures import read_structures, with_sid
 
@@ -163,3 +163,10 @@ def test_nothing_left_to_train_on_is_an_error(run):
 
 def test_empty_shards_are_fine(run):
     assert (run([record(n) for n in range(5)], [])["role"] == "test").sum() == 1
+
+
+def test_ledgers_of_an_earlier_version_lack_columns_and_are_read(tmp_path):
+    path = tmp_path / "old.parquet"
+    write_outputs([record(n) for n in range(3)], tmp_path / "old.extxyz", path)
+    pd.read_parquet(path).drop(columns="cpu_seconds").to_parquet(path)
+    assert list(read_ledger(path)) == list(COLUMNS) and read_ledger(path)["cpu_seconds"].isna().all()

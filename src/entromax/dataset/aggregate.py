@@ -76,9 +76,9 @@ def aggregate_dataset(
     references = read_structures(reference_labels)
     atom = _free_atom(references, reference_labels)
     _require_one_setting([*library.values(), *references])
-    shards = pd.concat([pd.read_parquet(path)[list(COLUMNS)] for path in ledgers], ignore_index=True)
+    shards = pd.concat([read_ledger(path) for path in ledgers], ignore_index=True)
     _require_quorum(shards, max_failed_fraction, ledgers)
-    table = _manifest(shards, pd.read_parquet(reference_ledger)[list(COLUMNS)], atom)
+    table = _manifest(shards, read_ledger(reference_ledger), atom)
     rules = _outliers(table, settings)
     table.loc[rules.index, "role"] = "outlier"
     table.loc[rules.index, "rule"] = rules
@@ -95,6 +95,11 @@ def aggregate_dataset(
     write_json(summary, _summary(table, settings, seed))
     logger.info("%s", _counts(table))
     return table
+
+
+def read_ledger(path: str | Path) -> pd.DataFrame:
+    """Return a ledger with all columns; those that an earlier version did not write are empty."""
+    return pd.read_parquet(path).reindex(columns=list(COLUMNS))
 
 
 def _unique(structures: Sequence[Atoms]) -> dict[str, Atoms]:
