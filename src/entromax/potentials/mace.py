@@ -129,7 +129,8 @@ def device() -> str:
 
 def run_logged(command: Sequence[str], folder: Path, threads: int) -> int:
     """Run a program in ``folder``, append what it prints to the log there, return its exit code."""
-    environment = {**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": str(threads)}
+    # Unbuffered: what it prints would otherwise stand behind the message that it has died of.
+    environment = {**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
     with (folder / LOG).open("a") as log:
         log.write(" ".join(command) + "\n")
         log.flush()

@@ -120,7 +120,9 @@ def _draw_crystal(axes: Axes, curves: pd.DataFrame, name: str, colour: str) -> N
         of[(of["source"] == source) & (of["kind"] == kind)].sort_values("volume")
         for source, kind in (("reference", "points"), ("potential", "points"), ("potential", "wide"))
     )
-    axes.plot(wide["volume"], wide["energy"], color=colour, lw=0.9, alpha=0.6, zorder=1)
+    # The scan is coarse: without the points between, its chords would cross the curve.
+    scan = pd.concat([own, wide]).sort_values("volume")
+    axes.plot(scan["volume"], scan["energy"], color=colour, lw=0.9, alpha=0.6, zorder=1)
     axes.plot(own["volume"], own["energy"], color=colour, lw=2.2, zorder=2)
     marker = CRYSTAL_MARKERS.get(name, "o")
     axes.plot(
