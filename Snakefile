@@ -30,8 +30,8 @@ include: "workflow/rules/label.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/active.smk"
-include: "workflow/rules/transfer.smk"
 include: "workflow/rules/validate.smk"
+include: "workflow/rules/transfer.smk"
 include: "workflow/rules/report.smk"
 
 

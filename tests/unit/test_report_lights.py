@@ -190,7 +190,7 @@ def test_captions_render_with_the_default_configuration(caption: Path) -> None:
     element = {"d_nn": 2.86, "volume": [0.5, 1.6], "ground_state": "fcc", "crystals": {"fcc": {"volume": 16.5}}}
     settings = CampaignSettings.model_validate({"elements": {"Al": {**element, "reference": {"engine": "emt"}}}})
     config = settings.model_dump(mode="json")
-    wildcards = {"element": "Al", "potential": "gap", "property": "elastic", "iteration": "1"}
+    wildcards = {"element": "Al", "potential": "gap", "property": "elastic", "iteration": "1", "training": "entropy"}
     params = {"properties": config["validation"]["property_settings"]}
     job = {"config": config, "wildcards": wildcards, "params": params}
     text = Environment(undefined=StrictUndefined).from_string(caption.read_text()).render(snakemake=job)

@@ -68,9 +68,23 @@ def test_robustness_repeats_runs_and_relaxes_random_cells(emt_campaign: Path) ->
     assert json.loads((results / "robustness.json").read_text())["relaxations"]["runs"] == 1
 
 
+def test_both_potentials_run_through_the_same_dynamics(emt_campaign: Path) -> None:
+    results = emt_campaign / "results/Al/validation/gap"
+    asked, ends = {}, {}
+    for name in ("entropy", "conventional"):
+        summary = json.loads((results / f"robustness_{name}.json").read_text())
+        asked[name] = summary["settings"], summary["seed"], summary["runs"]
+        ends[name] = pd.read_csv(results / f"robustness_{name}_runs.csv")["closest"].tolist()
+    assert asked["entropy"] == asked["conventional"]
+    assert ends["entropy"] != ends["conventional"]
+    whole = pd.read_csv(results / "robustness_runs.csv")["closest"].tolist()
+    assert ends["entropy"] == whole  # here the library is the smaller set: the same potential fitted twice
+
+
 def test_the_element_report_shows_the_transfer(emt_campaign: Path) -> None:
     text = (emt_campaign / "results/Al/report.html").read_text()
     assert "Transfer" in text and "the other set over its own" in text
+    assert "Dynamics with the potential of the conventional set" in text
 
 
 @pytest.fixture

@@ -146,8 +146,13 @@ rule report_element:
         if_any(
             TRANSFER["structures"],
             expand(
-                "<results>/{{element}}/validation/{potential}/transfer.json",
+                "<results>/{{element}}/validation/{potential}/{what}.json",
                 potential=POTENTIALS,
+                what=[
+                    "transfer",
+                    "robustness_entropy",
+                    "robustness_conventional",
+                ],
             ),
         ),
         if_any(ACTIVE["iterations"], "<results>/{element}/active/curve.csv"),

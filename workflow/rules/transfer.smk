@@ -9,6 +9,7 @@ FITS = [f"{name}_{p}" for name in TRAINING_SETS for p in TRANSFER["percents"]]
 
 wildcard_constraints:
     fit="|".join(FITS),
+    training="|".join(TRAINING_SETS),
 
 
 rule make_conventional:
@@ -136,3 +137,24 @@ rule validate_transfer:
         percents=TRANSFER["percents"],
     script:
         "../../scripts/validate_transfer.py"
+
+
+# `percents` end with 100, the whole training sets.
+use rule validate_robustness as validate_transfer_robustness with:
+    input:
+        reference="<results>/{element}/labels/reference.extxyz",
+        potential="<results>/{element}/transfer/{potential}/{training}_100",
+    output:
+        metrics="<results>/{element}/validation/{potential}/robustness_{training}.json",
+        runs="<results>/{element}/validation/{potential}/robustness_{training}_runs.csv",
+        map=report(
+            "<results>/{element}/validation/{potential}/robustness_{training}_runs.png",
+            caption="../report/robustness_transfer.rst",
+            category="{element}",
+            subcategory="{potential}",
+            labels={"figure": "robustness, fitted to the {training} set"},
+        ),
+    log:
+        "<logs>/validate_transfer_robustness/{element}/{potential}/{training}.log",
+    benchmark:
+        "<benchmarks>/validate_transfer_robustness/{element}/{potential}/{training}.tsv"

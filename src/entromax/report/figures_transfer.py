@@ -72,7 +72,7 @@ def transfer_section(folders: Mapping[str, Path]) -> Section:
         "Two potentials of the same family and settings, fitted to equal numbers of labels of the same engine: one to "
         "the entropy-maximised library, one to a conventional set (strained and vibrating crystals, melts, vacancies, "
         "surfaces). Both are tested on held-out structures of both sets. A set transfers when the potential of the "
-        "other one is not much better at home."
+        "other one is not much better at home. Both then run through the same hot dynamics and relaxations."
     )
     return Section("transfer", "Transfer", lead, blocks)
 
@@ -97,7 +97,37 @@ def _blocks(name: str, folder: Path, result: Mapping[str, Any]) -> list[Block]:
         "Energies. Colour: what the potential was fitted to. Broken lines: tested on the conventional set.",
     )
     images += embed(folder / "transfer_force.png", "Force error against the number of training labels", "Forces.")
-    return [*blocks, *present(images)]
+    return [*blocks, *present(images), *_robustness(prefix, folder)]
+
+
+def _robustness(prefix: str, folder: Path) -> list[Block]:
+    """Return how the potentials of the two whole training sets fare in the same hot runs and relaxations."""
+    rows: list[Sequence[Cell | str]] = []
+    images = []
+    for name, (words, _) in TRAINING.items():
+        summary = read_json(folder / f"robustness_{name}.json")
+        if not summary:
+            continue
+        relaxed, failure = summary["relaxations"], summary["median_failure"]
+        rows.append(
+            [
+                words,
+                f"{summary['physical']} of {summary['runs'] - summary['skipped']}",
+                "no failure" if failure is None else number(failure),
+                f"{relaxed['physical']} of {relaxed['runs']}" if relaxed["runs"] else "not made",
+                summary["nve"]["state"],
+            ]
+        )
+        picture = folder / f"robustness_{name}_runs.png"
+        images += embed(picture, f"Map of dynamics runs, {words}", f"Dynamics with the potential of the {words}.")
+    columns = (
+        "fitted to",
+        "runs that stay physical",
+        "median time to failure [fs]",
+        "relaxations",
+        "without thermostat",
+    )
+    return [Block(table=Table(columns, rows, f"{prefix}robustness")), *present(images)] if rows else []
 
 
 def _costs(prefix: str, result: Mapping[str, Any]) -> Table:
