@@ -91,6 +91,8 @@ def _draw_bins(
     table = table[["split", "bin", "low", "structures", "energy_rmse", "force_rmse"]]
     labels = table.sort_values("low").drop_duplicates("bin")["bin"].tolist()
     shown = [split for split in splits if (table["split"] == split).any()]
+    # Perfect crystals have forces of rounding errors: three decades show all that matters.
+    floor = 1e-3 * float(table[column].max()) if len(table) else 0.0
     with figure(path, table) as axes:
         if not shown:
             say_nothing_to_draw(axes, "no structures")
@@ -98,19 +100,17 @@ def _draw_bins(
         for k, split in enumerate(shown):
             part = table[table["split"] == split].set_index("bin").reindex(labels)
             x = np.arange(len(labels)) + (k - (len(shown) - 1) / 2) * 0.38
-            bars = axes.bar(x, part[column], width=0.36, color=COLOURS[split], label=split)
+            bars = axes.bar(x, part[column].clip(lower=floor), width=0.36, color=COLOURS[split], label=split)
             counts = ["" if np.isnan(n) else f"{n:.0f}" for n in part["structures"]]
             axes.bar_label(bars, labels=counts, fontsize=9.5, padding=2, color="#4A5560")
         if (table[column] > 1e-6).any():  # a reference tested against itself has no errors
             axes.set_yscale("log")
             label_logarithmic(axes.yaxis)
-        axes.margins(y=0.15)
-        # Perfect crystals have forces of rounding errors: three decades show all that matters.
-        axes.set_ylim(bottom=max(axes.get_ylim()[0], 1e-3 * float(table[column].max())))
-        axes.set_xticks(range(len(labels)), labels)
+            axes.set_ylim(max(axes.get_ylim()[0], 0.7 * floor), 1.5 * axes.get_ylim()[1])
+        axes.set_xticks(range(len(labels)), [text.replace(" – ", "–") for text in labels])
         axes.grid(axis="x", visible=False)
         axes.set(xlabel=name, ylabel=label)
-        axes.legend(title="number on a bar: structures", loc="upper left", ncols=2, alignment="left")
+        axes.legend(title="number on a bar: structures", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 
 def _draw_crystal(axes: Axes, curves: pd.DataFrame, name: str, colour: str) -> None:
