@@ -168,7 +168,7 @@ def small_disk(folder: Path) -> Iterator[None]:
 def slurm(folder: Path) -> Iterator[Path]:
     """A one-node Slurm in ``folder / "cluster"``; yields the profile for it."""
     text = (ROOT / "profiles/slurm/config.yaml").read_text()
-    text = text.replace("slurm_partition: CHANGE_ME", "slurm_partition: cpu").replace("CHANGE_ME", "none")
+    text = text.replace("slurm_partition: CHANGE_ME", "slurm_partition: cpu").replace("CHANGE_ME", "root")
     text = text.replace("status-checks: 10", "status-checks: 1").replace("retries: 2", "retries: 20")
     (folder / "profile").mkdir()
     (folder / "profile/config.yaml").write_text(text)

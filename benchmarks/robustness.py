@@ -1,10 +1,11 @@
 """Robustness of the two potentials of the transfer test: 160 hot runs and 40 relaxations of random cells each.
 
-    .venv/bin/python benchmarks/robustness.py FOLDER
+    ./run --configfile config/aluminium.yaml                    # the campaign
+    python benchmarks/robustness.py results/aluminium [--potential ace]
 
-FOLDER is the one of benchmarks/transfer.py. Writes docs/results/robustness.json (``runs``: dynamics and relaxations
-together; ``stable``: those that stay physical) and docs/pictures/robustness.png. About ten minutes of CPU time;
-interrupted, it goes on where it was.
+More and longer runs than the campaign makes, with one family. Writes docs/results/robustness.json (``runs``: dynamics
+and relaxations together; ``stable``: those that stay physical; ``campaign``: the runs of the campaign, all families)
+and docs/pictures/robustness.png. About half an hour of CPU time with ACE; interrupted, it goes on where it was.
 """
 
 import argparse
@@ -35,14 +36,13 @@ from entromax.validation.transfer import SETS
 ROOT = Path(__file__).parents[1]
 SEED = 2026
 SETTINGS = RobustnessSettings(
-    temperatures=[300.0, 1000.0, 2000.0, 4000.0],  # aluminium melts at 933 K
+    temperatures=[300.0, 1000.0, 3000.0, 6000.0],  # aluminium melts at 933 K
     compressions=[1.2, 1.0, 0.85, 0.7],
     repeats=10,
     relaxations=40,
-    atoms=8,
-    steps=60,
+    atoms=32,
+    steps=400,
     timestep=2.5,
-    relaxation_steps=40,
 )
 
 
@@ -50,7 +50,7 @@ def runs_of(potential: Path, crystal: Atoms, workers: int) -> tuple[pd.DataFrame
     """Run everything with one potential; each run is written down when it ends, and none is made again."""
     card = json.loads((potential / "potential.json").read_text())
     key = config_hash({"training": card["training_hash"], "settings": SETTINGS.model_dump(mode="json"), "seed": SEED})
-    path = potential.with_name(f"{potential.name}.robustness.{key}.jsonl")
+    path = potential.with_name(f"{potential.name}.robustness.{key}.jsonl")  # beside the potential, in the results
     everything = tasks(SETTINGS)
     known = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
     rows = {entry["task"]: entry["row"] for entry in known}
@@ -122,21 +122,38 @@ def figures(table: pd.DataFrame, summary: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def of_campaign(element: Path) -> dict[str, Any]:
+    """Return the runs that the campaign made of either set with every family."""
+    found: dict[str, Any] = {}
+    for family in sorted(path.parent.name for path in element.glob("validation/*/robustness_entropy.json")):
+        for name, letter in SETS.items():
+            tests = element / "validation" / family
+            summary = json.loads((tests / f"robustness_{name}.json").read_text())
+            table = pd.read_csv(tests / f"robustness_{name}_runs.csv")
+            found.setdefault(family, {})[letter] = figures(table, summary)
+    return found
+
+
 def main() -> None:
     """Run, gather, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--potential", default="ace")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    results = options.folder / "results/Al"
-    crystal = lowest_crystal(results / "labels/reference.extxyz", "fcc")
-    data: dict[str, Any] = {"a": {}, "b": {}}
+    element = options.results / "Al"
+    crystal = lowest_crystal(element / "labels/reference.extxyz", "fcc")
+    data: dict[str, Any] = {"potential": options.potential, "a": {}, "b": {}}
     tables = {}
     for name, letter in SETS.items():
-        tables[name], summary = runs_of(results / f"transfer/gap/{name}_100", crystal, options.workers)
+        tables[name], summary = runs_of(element / f"transfer/{options.potential}/{name}_100", crystal, options.workers)
         data[letter] = {"set": TRAINING[name][0]} | figures(tables[name], summary)
     settings = SETTINGS.model_dump(mode="json")
-    data |= {"settings": settings, "provenance": provenance(config=config_hash(settings), seed=SEED)}
+    data |= {
+        "settings": settings,
+        "campaign": of_campaign(element),
+        "provenance": provenance(config=config_hash(settings), seed=SEED),
+    }
     write_json(ROOT / "docs/results/robustness.json", data)
     draw(tables, ROOT / "docs/pictures/robustness.png")
     print(json.dumps(data, indent=2))

@@ -10,8 +10,8 @@ python=${PYTHON:-python3}
     { echo "entromax needs Python 3.11 or newer; '$python' is older. Name another one: PYTHON=python3.12 ./run" >&2; exit 1; }
 
 packages=(g++ libxc-dev libopenblas-dev libfftw3-dev)
-# What the tests run besides: a real Slurm, Quantum ESPRESSO with its pseudopotentials, a browser for the reports.
-[ "${1:-}" != test ] || packages+=(slurmctld slurmd slurm-client munge quantum-espresso cp2k-data chromium)
+# What the tests run besides: a real Slurm with accounting, Quantum ESPRESSO with its pseudopotentials, a browser for the reports.
+[ "${1:-}" != test ] || packages+=(slurmctld slurmd slurmdbd mariadb-server-core mariadb-client-core slurm-client munge quantum-espresso cp2k-data chromium)
 "$python" -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 missing=()
 for package in "${packages[@]}"; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done

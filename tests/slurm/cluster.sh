@@ -9,7 +9,7 @@ stop() {
     [ "$(readlink /etc/slurm/slurm.conf)" = "$dir/slurm.conf" ] || return 0  # not ours
     # Jobs outlive the daemons; a controller that is gone already is no reason to wait.
     timeout 5 scancel --quiet --full --signal=KILL --user="$(id -un)" 2>/dev/null || true
-    for daemon in slurmd slurmctld munged; do
+    for daemon in slurmd slurmctld slurmdbd mariadbd munged; do
         [ -s "$dir/$daemon.pid" ] || continue
         pid=$(cat "$dir/$daemon.pid")
         kill "$pid" 2>/dev/null || continue
@@ -18,7 +18,7 @@ stop() {
         kill -KILL "$pid" 2>/dev/null || true
     done
     # Left behind, they would make every start of Snakemake wait 10 s for a controller that is gone.
-    rm -f /etc/slurm/slurm.conf /etc/slurm/gres.conf
+    rm -f /etc/slurm/slurm.conf /etc/slurm/gres.conf /etc/slurm/slurmdbd.conf
 }
 
 if [ "$action" = stop ]; then stop; exit 0; fi
@@ -28,6 +28,7 @@ if [ -e /etc/slurm/slurm.conf ] && [ ! -L /etc/slurm/slurm.conf ]; then
     exit 1
 fi
 
+trap 'tail -n 5 "$dir"/*.log >&2; stop' ERR
 mkdir -p "$dir/state" "$dir/spool"
 chmod 755 "$dir"
 (umask 077 && head -c 1024 /dev/urandom >"$dir/munge.key")
@@ -54,7 +55,10 @@ MpiDefault=none
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=2
 JobAcctGatherParams=OverMemoryKill
-AccountingStorageType=accounting_storage/none
+AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort=16819
+AccountingStoragePass=$dir/munge.socket
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
@@ -69,18 +73,42 @@ PartitionName=gpu Nodes=$host MaxTime=UNLIMITED
 CONF
 # More CPUs than there are: most jobs of the tests sleep. A device file is all that Slurm asks of a GPU to schedule it.
 echo "NodeName=$host Name=gpu File=/dev/zero" >"$dir/gres.conf"
+# Accounting, as nearly every cluster has it: `sacct` knows what the queue has forgotten.
+(umask 077 && cat >"$dir/slurmdbd.conf" <<CONF
+AuthType=auth/munge
+AuthInfo=socket=$dir/munge.socket
+DbdHost=localhost
+DbdAddr=127.0.0.1
+DbdPort=16819
+SlurmUser=$(id -un)
+PidFile=$dir/slurmdbd.pid
+LogFile=$dir/slurmdbd.log
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort=16820
+StorageUser=slurm
+StoragePass=slurm
+CONF
+)
 # The jobstep plugin drops SLURM_CONF before it calls srun, so the configuration must stand at the default place.
 mkdir -p /etc/slurm
 ln -sfn "$dir/slurm.conf" /etc/slurm/slurm.conf
 ln -sfn "$dir/gres.conf" /etc/slurm/gres.conf
+ln -sfn "$dir/slurmdbd.conf" /etc/slurm/slurmdbd.conf
 munged --force --key-file="$dir/munge.key" --socket="$dir/munge.socket" --pid-file="$dir/munged.pid" \
     --log-file="$dir/munged.log" --seed-file="$dir/munged.seed"
+mariadb-install-db --no-defaults --user="$(id -un)" --datadir="$dir/mariadb" >"$dir/mariadb.log" 2>&1
+printf "%s\n" "CREATE USER slurm@127.0.0.1 IDENTIFIED BY 'slurm';" "GRANT ALL ON *.* TO slurm@127.0.0.1;" >"$dir/users.sql"
+mariadbd --no-defaults --user="$(id -un)" --datadir="$dir/mariadb" --socket="$dir/mariadb.socket" --port=16820 \
+    --bind-address=127.0.0.1 --pid-file="$dir/mariadbd.pid" --init-file="$dir/users.sql" --skip-name-resolve \
+    >>"$dir/mariadb.log" 2>&1 &
+for _ in $(seq 300); do [ -s "$dir/mariadbd.pid" ] && break || sleep 0.1; done
+slurmdbd
+for _ in $(seq 300); do sacctmgr --immediate add cluster entromax >/dev/null 2>&1 && break || sleep 0.1; done
 slurmctld -c
 slurmd
 for _ in $(seq 200); do
     [ "$(sinfo --noheader --partition cpu --format %T 2>/dev/null)" = idle ] && exit 0
     sleep 0.1
 done
-tail -n 5 "$dir"/*.log >&2
-stop
-exit 1
+false

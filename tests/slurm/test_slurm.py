@@ -23,7 +23,7 @@ ONE_ROUND = Path(__file__).with_name("one_round.yaml")
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 CHANGES = {
     "slurm_partition: CHANGE_ME": "slurm_partition: cpu",
-    "slurm_account: CHANGE_ME": "slurm_account: none",
+    "slurm_account: CHANGE_ME": "slurm_account: root",  # the one that every accounting has
     # What follows is to make the tests short.
     "status-checks: 10": "status-checks: 2",
     "latency-wait: 30": "latency-wait: 5",
@@ -95,14 +95,30 @@ def jobs(directory: Path, comment: str = "") -> list[dict[str, str]]:
     return [job for job in found if job.get("WorkDir") == str(directory) and job.get("Comment", "").startswith(comment)]
 
 
+def accounted(directory: Path) -> list[str]:
+    """Return the states of all jobs that were ever submitted for a campaign, as the accounting remembers them."""
+    command = [
+        "sacct",
+        "--allocations",
+        "--parsable2",
+        "--noheader",
+        "--format",
+        "State,WorkDir",
+        "--starttime",
+        "now-1day",
+    ]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return sorted(state for state, folder in (row.split("|") for row in text.splitlines()) if folder == str(directory))
+
+
 def attempts(directory: Path, rule: str) -> list[int]:
     return [int(word) for word in (directory / f"{rule}.attempts").read_text().split()]
 
 
-def restart(cluster: Path, daemon: str) -> None:
+def restart(cluster: Path, daemon: str, *options: str) -> None:
     """Start a daemon again after it was killed."""
     (cluster / f"{daemon}.pid").unlink(missing_ok=True)
-    subprocess.run([daemon], check=True, env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"})
+    subprocess.run([daemon, *options], check=True, env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"})
 
 
 def kill(cluster: Path, daemon: str) -> None:
@@ -204,6 +220,28 @@ def test_jobs_outlive_the_controller_and_the_node_daemon(cluster: Path, profile:
     assert [job["JobState"] for job in jobs(tmp_path)] == ["COMPLETED", "COMPLETED"]
     assert set(campaign.labels()) == set(campaign.sids) and len(campaign.starts()) == len(campaign.sids)
     assert "does not answer" in (tmp_path / "snakemake.log").read_text()
+
+
+def test_what_the_queue_has_forgotten_is_found_in_the_accounting(cluster: Path, profile: Path, tmp_path: Path) -> None:
+    """While Snakemake sleeps one job is cancelled and one ends; then the controller loses its memory of both.
+
+    The last test on this cluster: nobody else's jobs are remembered either.
+    """
+    campaign = KillCampaign(tmp_path, structures=30, shards=2, reference={"engine": "emt"}, seconds=1.0)
+    run = campaign.start(profile)
+    wait_for(lambda: [job["JobState"] for job in jobs(tmp_path)] == ["RUNNING", "RUNNING"])
+    run.send_signal(signal.SIGSTOP)
+    subprocess.run(["scancel", jobs(tmp_path)[0]["JobId"]], check=True)
+    wait_for(lambda: accounted(tmp_path) == ["CANCELLED by 0", "COMPLETED"])
+    kill(cluster, "slurmctld")
+    restart(cluster, "slurmctld", "-c")
+    wait_for(lambda: subprocess.run(["squeue"], capture_output=True, check=False).returncode == 0)
+    assert not jobs(tmp_path)
+    run.send_signal(signal.SIGCONT)
+    assert run.wait(timeout=600) == 0, (tmp_path / "snakemake.log").read_text()
+    assert "has ended: CANCELLED" in (tmp_path / "snakemake.log").read_text()
+    assert accounted(tmp_path) == ["CANCELLED by 0", "COMPLETED", "COMPLETED"]
+    assert set(campaign.labels()) == set(campaign.sids) and not campaign.repeated()
 
 
 def test_slurm_is_here() -> None:

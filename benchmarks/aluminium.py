@@ -1,0 +1,109 @@
+"""The potentials of the campaign config/aluminium.yaml side by side, against DFT and published values.
+
+    ./run --configfile config/aluminium.yaml                    # the campaign
+    python benchmarks/aluminium.py results/aluminium
+
+Reads the results only. Writes docs/results/aluminium.json and the table of docs/validation.md.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from entromax.report.html import number
+from entromax.report.properties import load_properties
+from entromax.report.results import PotentialResults, load_element_results
+from entromax.runtime import atomic_path, write_json
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/validation.md"
+MARKS = "<!-- aluminium: written by benchmarks/aluminium.py -->\n", "\n<!-- /aluminium -->"
+SHOWN = {
+    "lattice": ["volume", "bulk modulus"],
+    "phases": ["bcc − fcc", "hcp − fcc", "sc − fcc", "diamond − fcc"],
+    "elastic": ["C11", "C12", "C44"],
+    "phonons": None,
+    "vacancy": ["formation energy"],
+    "surfaces": ["(111)", "(100)", "(110)"],
+    "stacking_fault": None,
+    "expansion": None,
+    "bain": None,
+    "dimer": None,
+    "melt": None,
+}
+"""Quantities in the table, by property; None: all of them."""
+
+
+def errors(potential: PotentialResults) -> Iterator[tuple[str, float | None]]:
+    """Yield errors on both held-out sets, robustness and cost."""
+    for split, name in (("test", "library"), ("conventional", "conventional set")):
+        own = potential.errors.get(split, {})
+        yield f"energy RMSE, unseen structures of the {name} [meV/atom]", own.get("energy_rmse")
+        yield f"force RMSE, unseen structures of the {name} [eV/Å]", own.get("force_rmse")
+    robust = potential.robustness
+    yield "hot and compressed runs that stay physical [%]", 100 * robust["fraction"]
+    relaxed = robust["relaxations"]
+    yield "relaxations of random cells that stay physical [%]", 100 * relaxed["physical"] / relaxed["runs"]
+    yield "cost [CPU µs per atom and step]", robust["microseconds_per_atom_step"]
+
+
+def properties(potential: PotentialResults) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the quantities of the properties: value of the potential, of DFT, published with source."""
+    for one in load_properties(potential):
+        wanted = SHOWN.get(one.definition.name, [])
+        for row in one.table.to_dict("records"):
+            if wanted is None or row["quantity"] in wanted:
+                unit = "" if row["unit"] == "1" else f" [{row['unit']}]"
+                values = {
+                    key: None if pd.isna(row[key]) else row[key] for key in ("potential", "reference", "published")
+                }
+                yield f"{one.definition.title}: {row['quantity']}{unit}", values | {"source": row["source"] or None}
+
+
+def gather(results: Path, names: list[str]) -> dict[str, Any]:
+    """Return rows of the table, by what they show: a value per potential, ``dft``, ``published``, ``source``."""
+    rows: dict[str, dict[str, Any]] = {}
+    for potential in load_element_results(results / "Al", "Al", names).potentials:
+        for what, value in errors(potential):
+            rows.setdefault(what, {})[potential.name] = value
+        for what, values in properties(potential):
+            row = rows.setdefault(what, {})
+            row[potential.name] = values["potential"]
+            row |= {"dft": values["reference"], "published": values["published"], "source": values["source"]}
+    return rows
+
+
+def page_table(rows: dict[str, dict[str, Any]], names: list[str]) -> str:
+    """Return the rows as a Markdown table."""
+    columns = [*names, "dft", "published"]
+    lines = [
+        f"| | {' | '.join(map(str.upper, names))} | DFT, same settings | published |",
+        "|---" * (len(columns) + 1) + "|",
+    ]
+    for what, row in rows.items():
+        lines.append(f"| {what} | {' | '.join(number(row.get(column)) for column in columns)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Read, gather, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path)
+    parser.add_argument("--potentials", nargs="+", default=["gap", "snap", "ace"])
+    options = parser.parse_args()
+    rows = gather(options.results, options.potentials)
+    provenance = json.loads((options.results / "provenance.json").read_text())
+    write_json(ROOT / "docs/results/aluminium.json", {"rows": rows, "provenance": provenance})
+    table = page_table(rows, options.potentials)
+    before, rest = PAGE.read_text().split(MARKS[0])
+    with atomic_path(PAGE) as temporary:
+        temporary.write_text(before + MARKS[0] + table + MARKS[1] + rest.split(MARKS[1])[1])
+    print(table)
+
+
+if __name__ == "__main__":
+    main()
