@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pages import write_table
 
 from entromax.report.html import number
 from entromax.report.properties import load_properties
 from entromax.report.results import PotentialResults, load_element_results
-from entromax.runtime import atomic_path, write_json
+from entromax.runtime import write_json
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/validation.md"
-MARKS = "<!-- aluminium: written by benchmarks/aluminium.py -->\n", "\n<!-- /aluminium -->"
 SHOWN = {
     "lattice": ["volume", "bulk modulus"],
     "phases": ["bcc − fcc", "hcp − fcc", "sc − fcc", "diamond − fcc"],
@@ -99,9 +99,7 @@ def main() -> None:
     provenance = json.loads((options.results / "provenance.json").read_text())
     write_json(ROOT / "docs/results/aluminium.json", {"rows": rows, "provenance": provenance})
     table = page_table(rows, options.potentials)
-    before, rest = PAGE.read_text().split(MARKS[0])
-    with atomic_path(PAGE) as temporary:
-        temporary.write_text(before + MARKS[0] + table + MARKS[1] + rest.split(MARKS[1])[1])
+    write_table(PAGE, "aluminium", table)
     print(table)
 
 

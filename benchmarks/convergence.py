@@ -5,7 +5,7 @@
 
 In the manner of METHOD section 7: root mean square over structures of the error of the energy (meV/atom; with the mean
 over the structures taken off as well, because a constant is no error of a potential) and over all components of the
-forces (meV/Å), and the seconds a label takes. The structures are the first of the library with few atoms inside the
+forces (meV/Å), and the CPU seconds a label takes. The structures are the first of the library with few atoms inside the
 volumes of the element. Labels come through the label store (--store): an interrupted run goes on where it was.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ase import Atoms
+from pages import write_table
 
 from entromax.config import CampaignSettings, load_campaign
 from entromax.config.models import ElementSettings, LabelSettings
@@ -47,7 +48,7 @@ def chosen(library: list[Atoms], element: str, settings: ElementSettings, atoms:
 
 
 def errors(records: list[Record], reference: list[Record]) -> dict[str, float]:
-    """Return the deviations from the reference [meV/atom, meV/Å, GPa] and the mean seconds per label."""
+    """Return the deviations from the reference [meV/atom, meV/Å, GPa] and the mean CPU seconds per label."""
     both = [(a.atoms(), b.atoms()) for a, b in zip(records, reference, strict=True)]
     energy = 1000 * np.array([(a.info["REF_energy"] - b.info["REF_energy"]) / len(a) for a, b in both])
     force = 1000 * np.concatenate([(a.arrays["REF_forces"] - b.arrays["REF_forces"]).ravel() for a, b in both])
@@ -55,7 +56,7 @@ def errors(records: list[Record], reference: list[Record]) -> dict[str, float]:
         "energy_rmse_mev": float(np.sqrt(np.mean(energy**2))),
         "energy_rmse_without_mean_mev": float(energy.std()),
         "force_rmse_mev_a": float(np.sqrt(np.mean(force**2))),
-        "seconds_per_label": float(np.mean([record.seconds for record in records])),
+        "cpu_s_per_label": float(np.mean([record.cpu_seconds for record in records])),
     }
 
 
@@ -92,6 +93,20 @@ def table(engine: str, element: str, levels: list[str], library: list[Atoms], op
     ]
 
 
+def page_table(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as a Markdown table."""
+    lines = [
+        "| engine | | level | energy, meV/atom | without its mean | forces, meV/Å | CPU s per label |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        errors_ = [row[key] for key in ("energy_rmse_mev", "energy_rmse_without_mean_mev", "force_rmse_mev_a")]
+        words = ["reference"] * 3 if row["level"] == row["against"] else [f"{error:.1f}" for error in errors_]
+        start = f"| {row['engine']} | {row['element']} | `{row['level']}` "
+        lines.append(f"{start}| {' | '.join(words)} | {row['cpu_s_per_label']:.1f} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("library", type=Path, help="ordered library in reduced units, extended XYZ")
@@ -102,6 +117,7 @@ def main() -> None:
     parser.add_argument("--structures", type=int, default=10)
     parser.add_argument("--store", type=Path, default=Path("label_store"))
     parser.add_argument("--json", type=Path, help="write the table there")
+    parser.add_argument("--page", type=Path, help="put the table between its marks in this page (docs/engines.md)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     library = read_structures(arguments.library)
@@ -109,7 +125,9 @@ def main() -> None:
     for element in arguments.elements:
         rows += table(arguments.engine, element, arguments.levels, library, arguments)
     columns = ["element", "level", "structures", "energy_rmse_mev", "energy_rmse_without_mean_mev"]
-    print(pd.DataFrame(rows)[[*columns, "force_rmse_mev_a", "seconds_per_label"]].round(2).to_string(index=False))
+    print(pd.DataFrame(rows)[[*columns, "force_rmse_mev_a", "cpu_s_per_label"]].round(2).to_string(index=False))
+    if arguments.page:
+        write_table(arguments.page, "convergence", page_table(rows))
     if arguments.json:
         write_json(
             arguments.json,

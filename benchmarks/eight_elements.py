@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from eight_pictures import draw_eos, draw_phases
+from pages import write_table
 
 from entromax.config.load import read_yaml
-from entromax.runtime import atomic_path, provenance, write_json
+from entromax.runtime import provenance, write_json
 from entromax.validation.references import phase_energies
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/eight_elements.md"
 PICTURES = ROOT / "docs/pictures"
-MARKS = "<!-- eight: written by benchmarks/eight_elements.py -->\n", "\n<!-- /eight -->"
 SAME = 5.0
 """Phases nearer than this in DFT may come in either order [meV/atom]: the k-points of the campaign leave as much."""
 
@@ -228,14 +228,6 @@ def remarks(elements: dict[str, Any]) -> list[str]:
     return lines or ["nothing."]
 
 
-def write_page(page: Path, table: str, marks: tuple[str, str] = MARKS) -> None:
-    """Put the table between its marks."""
-    opening, closing = marks
-    before, rest = page.read_text().split(opening)
-    with atomic_path(page) as temporary:
-        temporary.write_text(before + opening + table + closing + rest.split(closing.strip())[1])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="folder of the campaign's results")
@@ -268,7 +260,7 @@ def main() -> None:
     table = page_table(elements)
     print(table)
     if arguments.page.is_file():
-        write_page(arguments.page, table)
+        write_table(arguments.page, "eight", table)
     grounds = {name: settings["ground_state"] for name, settings in config["elements"].items()}
     curves = {name: read_table(results / name / "validation" / potential / "eos_curves.csv") for name in elements}
     draw_eos(curves, grounds, arguments.pictures / "eight_eos.png")

@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 from ase import units
+from pages import write_table
 
 from entromax.config import CampaignSettings, load_campaign
 from entromax.config.models import ElementSettings, EosSettings, LabelSettings
@@ -25,7 +26,7 @@ from entromax.labels.record import Record, wanted_mesh
 from entromax.labels.reference import reference_structures
 from entromax.labels.run import label_structures
 from entromax.labels.store import LabelStore
-from entromax.runtime import atomic_path, provenance, write_json
+from entromax.runtime import provenance, write_json
 from entromax.validation.eos import fit_birch_murnaghan
 from entromax.validation.references import phase_energies
 
@@ -162,11 +163,7 @@ def main() -> None:
             table[f"{crystal} {key}"] = [entry["crystals"][crystal][key] for entry in rows]
     print(table.round(2).to_string(index=False))
     if arguments.page:
-        before, _, after = arguments.page.read_text().partition("<!-- engines -->")
-        after = after.partition("<!-- /engines -->")[2]
-        marked = f"<!-- engines -->\n{page_table(rows)}\n<!-- /engines -->"
-        with atomic_path(arguments.page) as temporary:
-            temporary.write_text(before + marked + after)
+        write_table(arguments.page, "engines", page_table(rows))
     if arguments.json:
         written = {"tolerance_mev": TOLERANCE, "rows": rows}
         write_json(arguments.json, written | {"provenance": provenance(config="benchmarks/engines.py", seed=0)})

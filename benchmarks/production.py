@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ase import Atoms, units
-from eight_elements import read_json, write_page
+from eight_elements import read_json
 from gpaw.setup_data import SetupData
 from label_cost import irreducible
+from pages import write_table
 from scipy.optimize import least_squares
 
 from entromax.config import CampaignSettings, load_campaign
@@ -35,7 +36,6 @@ from entromax.structures.random_cells import random_structures
 from entromax.structures.rescale import reduced_volume
 
 ROOT = Path(__file__).parents[1]
-MARKS = "<!-- production: written by benchmarks/production.py -->\n", "\n<!-- /production -->"
 DRAWN = 600
 """Cells drawn to price the campaign; each element takes those inside its range of volumes."""
 CLEAN = 10.0
@@ -278,7 +278,7 @@ def main() -> None:
     table = page_table(elements)
     print(table)
     if arguments.page.is_file():
-        write_page(arguments.page, table, MARKS)
+        write_table(arguments.page, "production", table)
 
 
 if __name__ == "__main__":
