@@ -1,6 +1,6 @@
-"""Pictures of a report in headless Chromium, for the docs: docs/pictures/report_1280.png and report_400.png.
+"""Pictures of a report in headless Chromium, for the docs: docs/pictures/<name>_1280.png and <name>_400.png.
 
-    python benchmarks/screenshots.py results/Al/report.html [--heights 2400 2400]
+    python benchmarks/screenshots.py results/Al/report.html [--name report] [--heights 2400 2400]
 
 The page stands in a frame of 1280 and of 400 pixels; the picture ends at the given height. Needs chromium and pillow
 (both come with ./test).
@@ -49,10 +49,11 @@ def photograph(page: Path, width: int, height: int, picture: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("report", type=Path)
+    parser.add_argument("--name", default="report", help="how the names of the pictures begin")
     parser.add_argument("--heights", type=int, nargs=2, default=[2400, 2400], help="pixels, of the wide and the narrow")
     arguments = parser.parse_args()
     for width, height in zip(WIDTHS, arguments.heights, strict=True):
-        photograph(arguments.report, width, height, PICTURES / f"report_{width}.png")
+        photograph(arguments.report, width, height, PICTURES / f"{arguments.name}_{width}.png")
 
 
 if __name__ == "__main__":
