@@ -9,7 +9,8 @@ import pytest
 from entromax.potentials.uncertainty import judge_bars
 from entromax.report.figures_error_bars import error_bars_section, plot_error_bars
 from entromax.report.figures_sweep import plot_sweep, sweep_section
-from entromax.report.html import Block
+from entromax.report.html import Block, Section
+from entromax.report.results import load_potential_results
 from entromax.runtime import write_json
 from entromax.validation.sweep import rank
 
@@ -21,18 +22,24 @@ def shown(blocks: list[Block]) -> list[list[str]]:
 
 @pytest.fixture
 def judged(tmp_path: Path) -> Path:
-    """Validation folder of a potential whose bars are right and know which errors are large."""
+    """Results of an element with a potential whose bars are right and know which errors are large."""
+    folder = tmp_path / "validation/snap"
+    folder.mkdir(parents=True)
     rng = np.random.default_rng(1)
     bars = rng.uniform(0.5, 5.0, size=4000)
     errors = bars * rng.normal(size=4000)
-    write_json(tmp_path / "error_bars.json", {"units": {"forces": "eV/Å"}, "forces": judge_bars(errors, bars)})
+    write_json(folder / "error_bars.json", {"units": {"forces": "eV/Å"}, "forces": judge_bars(errors, bars)})
     rows = pd.DataFrame({"quantity": "forces", "error": errors, "bar": bars})
-    plot_error_bars(rows, tmp_path / "error_bars.png")
+    plot_error_bars(rows, folder / "error_bars.png")
     return tmp_path
 
 
-def test_coverage_and_rank_correlation_of_error_bars_are_shown(judged: Path, tmp_path: Path) -> None:
-    section = error_bars_section({"snap": judged, "gap": tmp_path / "has none"})
+def bars_of(results: Path) -> Section:
+    return error_bars_section([load_potential_results(results, name) for name in ("snap", "gap")])
+
+
+def test_coverage_and_rank_correlation_of_error_bars_are_shown(judged: Path) -> None:
+    section = bars_of(judged)
     ((name, count, _, _, spearman, *covered),) = shown(section.blocks)
     assert (name, count) == ("snap: forces [eV/Å]", "4 000")
     assert 0.3 < float(spearman) < 0.7
@@ -41,6 +48,14 @@ def test_coverage_and_rank_correlation_of_error_bars_are_shown(judged: Path, tmp
     (table,) = [block.table for block in section.blocks if block.table]
     assert list(table.columns[-5:]) == [f"inside {p} %" for p in ("50", "68.3", "80", "90", "95.5")]
     assert sum(len(block.images) for block in section.blocks) == 1
+
+
+def test_error_bars_that_nothing_has_scaled_are_said_to_be_too_small(judged: Path) -> None:
+    assert "Those of snap are not scaled" in bars_of(judged).lead
+    card = {"facts": {"calibration": {"energy": 1.3, "forces": 2.0}}}
+    (judged / "potentials/snap").mkdir(parents=True)
+    write_json(judged / "potentials/snap/potential.json", card)
+    assert "not scaled" not in bars_of(judged).lead
 
 
 def test_sweep_shows_all_combinations_and_why_one_was_taken(tmp_path: Path) -> None:
@@ -70,5 +85,5 @@ def test_sweep_shows_all_combinations_and_why_one_was_taken(tmp_path: Path) -> N
 
 
 def test_nothing_is_said_where_there_is_neither(tmp_path: Path) -> None:
-    assert error_bars_section({"gap": tmp_path}).blocks == []
+    assert bars_of(tmp_path).blocks == []
     assert sweep_section(tmp_path, ["gap"]).blocks == []

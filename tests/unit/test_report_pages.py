@@ -1,6 +1,5 @@
 """Reports of a small campaign: self-contained, complete, honest."""
 
-import base64
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -35,6 +34,7 @@ from entromax.report.figures_library import (
     plot_prefix,
     project,
 )
+from entromax.report.html import embed
 from entromax.report.sections import ENGINE_CITATIONS, FAMILY_CITATIONS
 from entromax.structures import crystal, eos_structures, with_sid, write_structures
 from entromax.validation import validate_eos, validate_errors, validate_robustness
@@ -211,9 +211,9 @@ def test_page_is_well_formed_and_needs_nothing_from_outside(campaign: Path, name
 def test_every_figure_of_the_element_is_in_its_report(campaign: Path) -> None:
     page = Page((campaign / "Al/report.html").read_text())
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    embedded = {base64.b64decode((attributes["src"] or "").split(",", 1)[1]) for attributes in images}
-    drawn = {path.read_bytes() for folder in ("Al", "library") for path in (campaign / folder).rglob("*.png")}
-    assert embedded == drawn
+    embedded = {attributes["src"] for attributes in images}
+    files = [path for folder in ("Al", "library") for path in (campaign / folder).rglob("*.png")]
+    assert embedded == {image.uri for path in files for image in embed(path, "", "")}
     assert all(attributes["alt"] for attributes in images)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from ase.data import atomic_names, atomic_numbers
 
-from entromax.config.models import CampaignSettings
+from entromax.config.models import CampaignSettings, Thresholds
 from entromax.report.figures_active import active_section
 from entromax.report.figures_labels import shorten, state_table
 from entromax.report.findings import Verdict, judge, summary_rows
@@ -30,21 +30,10 @@ def summary_context(results: ElementResults, settings: CampaignSettings, verdict
     hours = float(ledger["seconds"].sum()) / 3600 if "seconds" in ledger else 0.0
     cards = [{"value": f"{labelled} of {len(ledger)}", "label": "structures labelled"}]
     cards.append({"value": _hours(hours), "label": "time spent on labels"})
-    blocks = []
-    for potential in results.potentials:
-        test = potential.test
-        if test.get("energy_rmse") is not None:
-            label = f"energy RMSE, unseen structures ({potential.name})"
-            cards.append({"value": f"{number(test['energy_rmse'])} meV/atom", "label": label})
-            label = f"force RMSE, unseen structures ({potential.name})"
-            cards.append({"value": f"{number(test['force_rmse'])} eV/Å", "label": label})
-        rows = summary_rows(results, potential, element.ground_state, thresholds)
-        table = Table(
-            ("quantity", "value", "green / amber up to"),
-            [(row.quantity, Cell(row.value, row.light), row.limits) for row in rows],
-            f"{potential.name} against the thresholds of the configuration",
-        )
-        blocks.append(Block(table=table))
+    if len(results.potentials) == 1 and results.potentials[0].test.get("energy_rmse") is not None:
+        test = results.potentials[0].test
+        cards.append({"value": f"{number(test['energy_rmse'])} meV/atom", "label": "energy RMSE, unseen structures"})
+        cards.append({"value": f"{number(test['force_rmse'])} eV/Å", "label": "force RMSE, unseen structures"})
     overall = worst(verdict.light for verdict in verdicts)
     opening = {
         "green": "Every test in this report was passed.",
@@ -52,7 +41,19 @@ def summary_context(results: ElementResults, settings: CampaignSettings, verdict
         "red": "Some tests failed. What failed is listed first, because it is what a user of the potential must know.",
         "none": "Not every test could be made.",
     }[overall.colour]
+    blocks = [Block(table=threshold_table(results, element.ground_state, thresholds))] if results.potentials else []
     return {"lead": opening, "cards": cards, "verdicts": verdicts, "blocks": blocks}
+
+
+def threshold_table(results: ElementResults, ground_state: str, thresholds: Thresholds) -> Table:
+    """Return what the thresholds of the configuration judge, a column for each potential."""
+    columns = [summary_rows(results, potential, ground_state, thresholds) for potential in results.potentials]
+    rows = [
+        (own[0].quantity, *(Cell(row.value, row.light) for row in own), own[0].limits)
+        for own in zip(*columns, strict=True)
+    ]
+    names = [potential.name for potential in results.potentials]
+    return Table(("quantity", *names, "green / amber up to"), rows, "Against the thresholds of the configuration")
 
 
 def _hours(hours: float) -> str:

@@ -1,6 +1,6 @@
 """Figure and section of error bars: how many true errors they cover."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from entromax.report.html import Block, Section, Table, embed, number
-from entromax.report.results import read_json
+from entromax.report.results import PotentialResults, read_json
 from entromax.report.sections import present
 from entromax.report.style import BLUE, INK, VERMILION, figure
 
@@ -34,17 +34,19 @@ def plot_error_bars(rows: pd.DataFrame, path: str | Path) -> None:
         axes.legend(loc="upper left")
 
 
-def error_bars_section(folders: Mapping[str, Path]) -> Section:
+def error_bars_section(potentials: Sequence[PotentialResults]) -> Section:
     """Return the section on error bars.
 
     Args:
-        folders: validation folder of each potential of the element, by its name.
+        potentials: all of the element.
 
     Returns:
         A section without blocks when no potential has error bars.
     """
     rows, images = [], []
-    for name, folder in folders.items():
+    unscaled = []
+    for potential in potentials:
+        name, folder = potential.name, potential.folder
         judged = read_json(folder / "error_bars.json")
         for quantity, unit in judged.get("units", {}).items():
             one = judged[quantity]
@@ -54,12 +56,19 @@ def error_bars_section(folders: Mapping[str, Path]) -> Section:
                 [label, number(one["n"]), *(number(one[key]) for key in ("rmse", "mean_bar", "spearman")), *covered]
             )
             promised = [f"inside {100 * float(level):.3g} %" for level in one["coverage"]]
+        if judged and potential.potential.get("facts", {}).get("calibration") is None:
+            unscaled.append(name)
         images += embed(folder / "error_bars.png", f"Coverage of the error bars of {name}", f"{name}: coverage.")
     lead = (
         "Some families give every energy and force an error bar, scaled on the validation set. Here the bars meet the "
         "true errors of the test set: the part of them inside intervals that promise to hold 50 to 95 %; and the rank "
         "correlation (Spearman) of bar and error, which says whether large bars warn of large errors."
     )
+    if unscaled:
+        lead += (
+            f" Those of {', '.join(unscaled)} are not scaled, and so too small as a rule: there was no validation set "
+            "(dataset.validation_fraction)."
+        )
     columns = ("error bars", "number", "RMSE", "mean bar", "Spearman", *promised) if rows else ()
     blocks = [Block(table=Table(columns, rows)), *present(images)] if rows else []
     return Section("error_bars", "Error bars", lead, blocks)

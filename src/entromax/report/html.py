@@ -1,12 +1,14 @@
 """Pieces of a self-contained page: numbers, tables, embedded images, templates."""
 
 import base64
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from entromax.report.lights import Light
@@ -14,6 +16,8 @@ from entromax.report.viewer import Viewer
 from entromax.runtime import atomic_path
 
 NOTHING = "–"
+COLOURS = 128
+"""Of the palette of an embedded picture."""
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -98,8 +102,16 @@ def embed(path: Path, alt: str, caption: str) -> list[Image]:
     """Return the PNG at ``path`` embedded; an absent file gives an empty list, and the page says so elsewhere."""
     if not path.is_file():
         return []
-    data = base64.b64encode(path.read_bytes()).decode()
+    data = base64.b64encode(_light(path)).decode()
     return [Image(f"data:image/png;base64,{data}", alt, caption)]
+
+
+def _light(path: Path) -> bytes:
+    """Return a picture with a palette: a page must be light enough to mail, and drawings have few colours."""
+    data = io.BytesIO()
+    with PIL.Image.open(path) as picture:
+        picture.convert("RGB").quantize(COLOURS, dither=PIL.Image.Dither.NONE).save(data, "PNG", optimize=True)
+    return data.getvalue()
 
 
 def write_page(path: str | Path, template: str, **context: Any) -> None:

@@ -200,7 +200,7 @@ def potential_sections(results: ElementResults, settings: CampaignSettings) -> l
             "potential does on structures of the same kind.",
             errors,
         ),
-        error_bars_section(folders),
+        error_bars_section(results.potentials),
         sweep_section(results.folder, list(folders)),
         transfer_section(folders),
         Section(
