@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
@@ -9,8 +10,9 @@ from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 
 from entromax.config.models import RobustnessSettings
+from entromax.validation import robustness
 from entromax.validation.dynamics import closest_pair, supercell
-from entromax.validation.robustness import run_robustness
+from entromax.validation.robustness import run_parallel, run_robustness
 
 FCC = bulk("Al", "fcc", a=3.994)
 SETTINGS = RobustnessSettings(temperatures=[300.0, 1000.0], compressions=[1.0, 0.9], atoms=8, steps=40)
@@ -105,3 +107,23 @@ def test_supercell_is_large_enough_and_compact(minimum: int) -> None:
     assert len(cell) >= minimum
     assert lengths.max() / lengths.min() <= 2
     assert cell.get_volume() / len(cell) == pytest.approx(FCC.get_volume())
+
+
+def test_processes_do_not_share_out_more_threads_than_there_are_cores(monkeypatch, tmp_path):
+    """Snakemake lets every library take all cores of the job; two processes with two threads each would be four."""
+    seen = tmp_path / "threads"
+
+    class Counting(EMT):
+        def calculate(self, *arguments, **options):
+            super().calculate(*arguments, **options)
+            with seen.open("a") as file:
+                file.write(f"{torch.get_num_threads()}\n")
+
+    monkeypatch.setattr(robustness, "load_potential", lambda folder: Counting())
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run_parallel("nowhere", FCC, SETTINGS.model_copy(update={"steps": 10}), seed=1, workers=2)
+    finally:
+        torch.set_num_threads(before)
+    assert set(seen.read_text().split()) == {"1"}

@@ -13,6 +13,7 @@ import pandas as pd
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.data import covalent_radii
+from threadpoolctl import threadpool_limits
 
 from entromax.config.models import CellSettings, RobustnessSettings
 from entromax.potentials import load_potential
@@ -172,9 +173,11 @@ def summarise_runs(rows: list[dict[str, Any]], timestep: float) -> tuple[pd.Data
 def _run_part(
     potential: str | Path, part: list[Task], crystal: Atoms, settings: RobustnessSettings, seed: int
 ) -> list[dict[str, Any]]:
-    """Load the potential and run some of the tasks: the work of one process."""
+    """Load the potential and run some of the tasks: the work of one process, on one core."""
     calculator = load_potential(potential)
-    return [run_task(task, crystal, calculator, settings, seed) for task in part]
+    # Snakemake lets every library take as many threads as the job has cores: in each of several processes too many.
+    with threadpool_limits(1):
+        return [run_task(task, crystal, calculator, settings, seed) for task in part]
 
 
 def run_parallel(
