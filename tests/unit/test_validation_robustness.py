@@ -8,6 +8,7 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from entromax.config.models import RobustnessSettings
 from entromax.validation import robustness
@@ -117,13 +118,17 @@ def test_processes_do_not_share_out_more_threads_than_there_are_cores(monkeypatc
         def calculate(self, *arguments, **options):
             super().calculate(*arguments, **options)
             with seen.open("a") as file:
-                file.write(f"{torch.get_num_threads()}\n")
+                file.writelines(f"{number}\n" for number in [torch.get_num_threads(), *limits()])
+
+    def limits() -> list[int]:
+        return [library["num_threads"] for library in threadpool_info()]
 
     monkeypatch.setattr(robustness, "load_potential", lambda folder: Counting())
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        run_parallel("nowhere", FCC, SETTINGS.model_copy(update={"steps": 10}), seed=1, workers=2)
+        with threadpool_limits(2):
+            run_parallel("nowhere", FCC, SETTINGS.model_copy(update={"steps": 10}), seed=1, workers=2)
     finally:
         torch.set_num_threads(before)
     assert set(seen.read_text().split()) == {"1"}

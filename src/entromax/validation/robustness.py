@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.data import covalent_radii
@@ -176,6 +177,7 @@ def _run_part(
     """Load the potential and run some of the tasks: the work of one process, on one core."""
     calculator = load_potential(potential)
     # Snakemake lets every library take as many threads as the job has cores: in each of several processes too many.
+    torch.set_num_threads(1)  # the limit below does not reach all of Torch
     with threadpool_limits(1):
         return [run_task(task, crystal, calculator, settings, seed) for task in part]
 
