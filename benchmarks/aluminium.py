@@ -26,7 +26,7 @@ SHOWN = {
     "lattice": ["volume", "bulk modulus"],
     "phases": ["bcc − fcc", "hcp − fcc", "sc − fcc", "diamond − fcc"],
     "elastic": ["C11", "C12", "C44"],
-    "phonons": None,
+    "phonons": ["lowest at L", "highest at L", "lowest at X", "highest at X"],
     "vacancy": ["formation energy"],
     "surfaces": ["(111)", "(100)", "(110)"],
     "stacking_fault": None,
@@ -39,7 +39,7 @@ SHOWN = {
 
 
 def errors(potential: PotentialResults) -> Iterator[tuple[str, float | None]]:
-    """Yield errors on both held-out sets, robustness and cost."""
+    """Yield errors on both held-out sets, and robustness."""
     for split, name in (("test", "library"), ("conventional", "conventional set")):
         own = potential.errors.get(split, {})
         yield f"energy RMSE, unseen structures of the {name} [meV/atom]", own.get("energy_rmse")
@@ -48,7 +48,6 @@ def errors(potential: PotentialResults) -> Iterator[tuple[str, float | None]]:
     yield "hot and compressed runs that stay physical [%]", 100 * robust["fraction"]
     relaxed = robust["relaxations"]
     yield "relaxations of random cells that stay physical [%]", 100 * relaxed["physical"] / relaxed["runs"]
-    yield "cost [CPU µs per atom and step]", robust["microseconds_per_atom_step"]
 
 
 def properties(potential: PotentialResults) -> Iterator[tuple[str, dict[str, Any]]]:

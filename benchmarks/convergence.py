@@ -22,9 +22,10 @@ from pages import write_table
 from entromax.config import CampaignSettings, load_campaign
 from entromax.config.models import ElementSettings, LabelSettings
 from entromax.config.presets import LEVELS
-from entromax.labels.engines import engine_version
-from entromax.labels.record import Record
+from entromax.labels.engines import engine_version, physics_hash
+from entromax.labels.record import Record, wanted_mesh
 from entromax.labels.run import label_structures
+from entromax.labels.store import LabelStore
 from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures
 from entromax.structures.rescale import reduced_volume, scale_structure
@@ -66,7 +67,11 @@ def table(engine: str, element: str, levels: list[str], library: list[Atoms], op
     for level in levels:
         settings = settings_at(engine, element, level)
         structures = chosen(library, element, settings, options.atoms, options.structures)
-        records[level] = label_structures(
+        if options.stored:
+            labels = LabelStore(options.store, element, physics_hash(settings.reference))
+            records[level] = labels.read({s.info["sid"]: wanted_mesh(s) for s in structures})
+            continue
+        made = label_structures(
             structures,
             element=element,
             d_nn=settings.d_nn,
@@ -74,8 +79,10 @@ def table(engine: str, element: str, levels: list[str], library: list[Atoms], op
             limits=LIMITS.model_copy(update={"min_distance": 0.0}),
             store=options.store,
         )
-    complete = [i for i in range(len(structures)) if all(r[i].state == "converged" for r in records.values())]
-    kept = {level: [rows[i] for i in complete] for level, rows in records.items()}
+        records[level] = {record.sid: record for record in made}
+    sids = [structure.info["sid"] for structure in structures]
+    complete = [sid for sid in sids if all(sid in r and r[sid].state == "converged" for r in records.values())]
+    kept = {level: [own[sid] for sid in complete] for level, own in records.items()}
     return [
         {
             "engine": engine,
@@ -85,7 +92,7 @@ def table(engine: str, element: str, levels: list[str], library: list[Atoms], op
             "against": levels[-1],
             "structures": len(complete),
             "atoms": [len(record.numbers) for record in kept[level]],
-            "failed": len(structures) - len(complete),
+            "failed_or_missing": len(structures) - len(complete),
             "settings": settings_at(engine, element, level).reference.model_dump(mode="json"),
             **errors(kept[level], kept[levels[-1]]),
         }
@@ -96,13 +103,13 @@ def table(engine: str, element: str, levels: list[str], library: list[Atoms], op
 def page_table(rows: list[dict[str, Any]]) -> str:
     """Return the rows as a Markdown table."""
     lines = [
-        "| engine | | level | energy, meV/atom | without its mean | forces, meV/Å | CPU s per label |",
-        "|---|---|---|---|---|---|---|",
+        "| engine | | structures | level | energy, meV/atom | without its mean | forces, meV/Å | CPU s per label |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         errors_ = [row[key] for key in ("energy_rmse_mev", "energy_rmse_without_mean_mev", "force_rmse_mev_a")]
         words = ["reference"] * 3 if row["level"] == row["against"] else [f"{error:.1f}" for error in errors_]
-        start = f"| {row['engine']} | {row['element']} | `{row['level']}` "
+        start = f"| {row['engine']} | {row['element']} | {row['structures']} | `{row['level']}` "
         lines.append(f"{start}| {' | '.join(words)} | {row['cpu_s_per_label']:.1f} |")
     return "\n".join(lines)
 
@@ -115,6 +122,7 @@ def main() -> None:
     parser.add_argument("--levels", nargs="+", default=list(LEVELS), help="the last one is the judge of the others")
     parser.add_argument("--atoms", type=int, default=3, help="largest number of atoms")
     parser.add_argument("--structures", type=int, default=10)
+    parser.add_argument("--stored", action="store_true", help="calculate nothing, show what the store holds")
     parser.add_argument("--store", type=Path, default=Path("label_store"))
     parser.add_argument("--json", type=Path, help="write the table there")
     parser.add_argument("--page", type=Path, help="put the table between its marks in this page (docs/engines.md)")
