@@ -92,7 +92,7 @@ def survival(axes: Axes, tables: dict[str, pd.DataFrame]) -> None:
 def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     """Draw both maps and the survival curves."""
     with context(SHEET):
-        drawing = Figure(figsize=(10.5, 8.6), layout="constrained")
+        drawing = Figure(figsize=(10.5, 10.4), layout="constrained")
         FigureCanvasAgg(drawing)
         panels = drawing.subplot_mosaic([["entropy"], ["conventional"], ["time"]], height_ratios=[1, 1, 0.7])
         for name, table in tables.items():

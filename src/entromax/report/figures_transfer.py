@@ -14,8 +14,8 @@ from entromax.report.style import BLUE, ORANGE, figure, label_logarithmic
 
 TRAINING = {"entropy": ("entropy set", BLUE), "conventional": ("conventional set", ORANGE)}
 """Name and colour of what a potential was fitted to."""
-TESTS = {"entropy": ("entropy set", "-", "o"), "conventional": ("conventional set", "--", "s")}
-"""Name, line and marker of what it is tested on."""
+TESTS = {"entropy": ("-", "o"), "conventional": ("--", "s")}
+"""Line and marker of what it is tested on."""
 MEASURES = {"energy": ("energy_rmse", "energy RMSE [meV/atom]"), "force": ("force_rmse", "force RMSE [eV/Å]")}
 
 
@@ -29,9 +29,9 @@ def draw_learning_curve(axes: Axes, curve: pd.DataFrame, column: str, label: str
         label: of the axis.
     """
     for trained, (own, colour) in TRAINING.items():
-        for tested, (other, line, marker) in TESTS.items():
+        for tested, (line, marker) in TESTS.items():
             part = curve[(curve["training"] == trained) & (curve["tested_on"] == tested)].sort_values("labels")
-            text = f"{own} on {'itself' if trained == tested else other}"
+            text = f"{own} on {'itself' if trained == tested else 'the other'}"
             axes.plot(part["labels"], part[column], color=colour, ls=line, marker=marker, ms=6, lw=1.8, label=text)
     if (curve[column] > 0).any():
         axes.set_yscale("log")

@@ -190,7 +190,7 @@ def draw_robustness(axes: Axes, runs: pd.DataFrame) -> None:
         x, y = temperatures.index(temperature), compressions.index(compression)
         colour, text = _fate(part)
         axes.add_patch(Rectangle((x - 0.47, y - 0.45), 0.94, 0.9, color=colour, lw=0))
-        axes.text(x, y, text, ha="center", va="center", fontsize=10, linespacing=1.5)
+        axes.text(x, y, text, ha="center", va="center", fontsize=10, linespacing=1.3)
     axes.set_xlim(-0.5, len(temperatures) - 0.5)
     axes.set_ylim(len(compressions) - 0.5, -0.5)
     axes.set_xticks(range(len(temperatures)), [f"{t:g} K" for t in temperatures])
@@ -210,12 +210,14 @@ def _fate(part: pd.DataFrame) -> tuple[str, str]:
     state = "failed" if len(failed) else "physical"
     blend = LinearSegmentedColormap.from_list("fate", [STATE_COLOURS["physical"], STATE_COLOURS["failed"]])
     colour = to_hex(blend(len(failed) / len(tested)))
-    count = f"{STATE_MARKS[state]} {len(tested) - len(failed)} of {len(tested)} physical"
-    if len(tested) == 1:
-        count = f"{STATE_MARKS[state]} {state}"
     if len(failed):
-        return colour, f"{count}\nfailed after {_duration(failed['time'].median())}"
-    return colour, f"{count}\n{_duration(tested['time'].min())}, min {tested['closest'].min():.2f} Å"
+        count = "failed" if len(tested) == 1 else f"{len(failed)} of {len(tested)} fail"
+        return colour, f"{STATE_MARKS[state]} {count}\nafter {_duration(failed['time'].median())}"
+    count = "physical" if len(tested) == 1 else f"{len(tested)} of {len(tested)}"
+    return (
+        colour,
+        f"{STATE_MARKS[state]} {count}\n{_duration(tested['time'].min())}\nmin {tested['closest'].min():.2f} Å",
+    )
 
 
 def plot_robustness(runs: pd.DataFrame, path: str | Path) -> None:
