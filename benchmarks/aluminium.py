@@ -57,10 +57,9 @@ def properties(potential: PotentialResults) -> Iterator[tuple[str, dict[str, Any
         for row in one.table.to_dict("records"):
             if wanted is None or row["quantity"] in wanted:
                 unit = "" if row["unit"] == "1" else f" [{row['unit']}]"
-                values = {
-                    key: None if pd.isna(row[key]) else row[key] for key in ("potential", "reference", "published")
-                }
-                yield f"{one.definition.title}: {row['quantity']}{unit}", values | {"source": row["source"] or None}
+                keys = ("potential", "reference", "published", "source")
+                values = {key: None if pd.isna(row[key]) else row[key] for key in keys}
+                yield f"{one.definition.title}: {row['quantity']}{unit}", values
 
 
 def gather(results: Path, names: list[str]) -> dict[str, Any]:
