@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -205,7 +206,9 @@ def test_a_node_that_goes_down_and_comes_back_costs_its_jobs_one_attempt(
     assert run.wait(timeout=600) == 0, (tmp_path / "snakemake.log").read_text()
     assert set(campaign.labels()) == set(campaign.sids) and not campaign.repeated()
     # Without cgroups Slurm loses sight of what is left of a job on a node that was down.
-    subprocess.run(["pkill", "-KILL", "-f", str(tmp_path)], check=False)
+    for process in psutil.process_iter(["cwd"]):
+        if process.info["cwd"] == str(tmp_path):
+            process.kill()
 
 
 def test_jobs_outlive_the_controller_and_the_node_daemon(cluster: Path, profile: Path, tmp_path: Path) -> None:
