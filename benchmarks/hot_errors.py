@@ -5,8 +5,8 @@
 
 Snapshots of hot and compressed runs of eight atoms, half of them driven by the potential of the entropy set, half by
 the other, the one with the closest pair of every run; labelled with the engine and settings of the campaign. Writes
-docs/results/hot_errors.json: RMSE of energies [meV/atom] and forces [eV/Å] of both potentials on the snapshots of both.
-About ten minutes of CPU time.
+docs/results/hot_errors.json: RMSE of energies [meV/atom] and forces [eV/Å] of both potentials on the snapshots of both,
+by temperature and by whether the run went on to stay physical. About ten minutes of CPU time.
 """
 
 import argparse
@@ -40,25 +40,27 @@ KEPT = ("structures", "energy_rmse", "energy_mae", "force_rmse", "force_mae")
 
 
 def closest_snapshots(potential: Path, crystal: Atoms) -> list[Atoms]:
-    """Return of every run the state, of those looked at, in which two atoms are closest; failed states are none."""
+    """Return of every run the state in which two atoms are closest; of a failed run, before it failed."""
     calculator, found = load_potential(potential), []
     for temperature, compression, repeat in product(TEMPERATURES, COMPRESSIONS, range(REPEATS)):
         states: list[Atoms] = []
         task = Task("hot", repeat, temperature, compression)
-        run_task(task, crystal, calculator, SETTINGS, SEED, lambda atoms, states=states: states.append(atoms.copy()))
+        run = run_task(
+            task, crystal, calculator, SETTINGS, SEED, lambda atoms, states=states: states.append(atoms.copy())
+        )
         closest = min(states, key=lambda atoms: closest_pair(atoms, 4.0))
         snapshot = with_sid(Atoms(closest.numbers, positions=closest.positions, cell=closest.cell, pbc=True))
-        snapshot.info |= {"element": "Al", "config_type": f"{temperature:g} K"}
+        snapshot.info |= {"element": "Al", "config_type": f"{temperature:g} K, {run['state']}"}
         found.append(snapshot)
     return found
 
 
 def errors(labelled: list[Atoms], calculator: BaseCalculator) -> dict[str, dict[str, float]]:
-    """Return the errors of a potential on labelled snapshots, by temperature."""
+    """Return the errors of a potential on labelled snapshots, by temperature and by how their run ended."""
     found = {}
-    for temperature in sorted({atoms.info["config_type"] for atoms in labelled}):
-        table, _ = predict([atoms for atoms in labelled if atoms.info["config_type"] == temperature], calculator, "hot")
-        found[temperature] = {key: float(value) for key, value in summarise(table).items() if key in KEPT}
+    for kind in sorted({atoms.info["config_type"] for atoms in labelled}):
+        table, _ = predict([atoms for atoms in labelled if atoms.info["config_type"] == kind], calculator, "hot")
+        found[kind] = {key: float(value) for key, value in summarise(table).items() if key in KEPT}
     return found
 
 

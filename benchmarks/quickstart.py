@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pages import write_table
 
 from entromax.runtime import write_json
 
@@ -112,15 +113,6 @@ def table(data: dict[str, Any]) -> str:
     return "\n".join(["| | |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows.items())])
 
 
-def update_readme(data: dict[str, Any]) -> None:
-    """Put the table between its markers in README."""
-    path = ROOT / "README.md"
-    opening, closing = "<!-- quickstart: written by benchmarks/quickstart.py -->\n", "\n<!-- /quickstart -->"
-    before, rest = path.read_text().split(opening)
-    after = rest.split(closing.strip())[1]
-    path.write_text(f"{before}{opening}{table(data)}{closing}{after}")
-
-
 def main() -> None:
     """Clone, run, gather, write."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -142,7 +134,7 @@ def main() -> None:
         **figures(clone / "results"),
     }
     write_json(ROOT / "docs/results/quickstart.json", data)
-    update_readme(data)
+    write_table(ROOT / "README.md", "quickstart", table(data))
     print(json.dumps(data, indent=2))
 
 
