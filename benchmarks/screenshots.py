@@ -18,7 +18,7 @@ from entromax.runtime import atomic_path
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 WIDTHS = (1280, 400)
-COLOURS = 128
+COLOURS = 256
 """Of the palette: a page of text and diagrams needs no more, and the file is a third as large."""
 FRAME = '<!DOCTYPE html><body style="margin:0"><iframe style="border:0" width="{width}" height="{height}" src="{page}">'
 
@@ -43,7 +43,9 @@ def photograph(page: Path, width: int, height: int, picture: Path) -> None:
         subprocess.run(command, check=True, capture_output=True, timeout=300)
         image = Image.open(raw).convert("RGB").crop((0, 0, width, height))
     with atomic_path(picture) as temporary:
-        image.quantize(COLOURS, dither=Image.Dither.NONE).save(temporary, format="PNG", optimize=True)
+        image.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
+            temporary, format="PNG", optimize=True
+        )
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """Reports of a small campaign: self-contained, complete, honest."""
 
+import base64
+import io
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -215,6 +217,14 @@ def test_every_figure_of_the_element_is_in_its_report(campaign: Path) -> None:
     files = [path for folder in ("Al", "library") for path in (campaign / folder).rglob("*.png")]
     assert embedded == {image.uri for path in files for image in embed(path, "", "")}
     assert all(attributes["alt"] for attributes in images)
+
+
+def test_embedded_pictures_keep_their_colours(campaign: Path) -> None:
+    for path in [*(campaign / "Al").rglob("*.png"), *(campaign / "library").rglob("*.png")]:
+        (data,) = [image.uri.split(",", 1)[1] for image in embed(path, "", "")]
+        with Image.open(path) as drawn, Image.open(io.BytesIO(base64.b64decode(data))) as shown:
+            change = np.abs(np.asarray(drawn.convert("RGB"), int) - np.asarray(shown.convert("RGB"), int))
+        assert change.max() < 25, path  # of 255; the median cut is off by 60 and more
 
 
 def test_every_figure_has_its_data_beside_it_and_is_readable_in_size(campaign: Path) -> None:

@@ -16,7 +16,7 @@ from entromax.report.viewer import Viewer
 from entromax.runtime import atomic_path
 
 NOTHING = "–"
-COLOURS = 128
+COLOURS = 256
 """Of the palette of an embedded picture."""
 
 
@@ -110,7 +110,11 @@ def _light(path: Path) -> bytes:
     """Return a picture with a palette: a page must be light enough to mail, and drawings have few colours."""
     data = io.BytesIO()
     with PIL.Image.open(path) as picture:
-        picture.convert("RGB").quantize(COLOURS, dither=PIL.Image.Dither.NONE).save(data, "PNG", optimize=True)
+        # Maximum coverage: the median cut would give rare colours, such as a dot of a legend, to a frequent one.
+        palette = picture.convert("RGB").quantize(
+            COLOURS, method=PIL.Image.Quantize.MAXCOVERAGE, dither=PIL.Image.Dither.NONE
+        )
+        palette.save(data, "PNG", optimize=True)
     return data.getvalue()
 
 
