@@ -64,12 +64,35 @@ rule merge_round:
         "../../scripts/merge_round.py"
 
 
+rule add_crystals:
+    input:
+        state=f"<results>/library/round_{ROUNDS[-1]}/state.npz",
+    output:
+        structures="<results>/library/crystals/accepted.extxyz",
+        state="<results>/library/crystals/state.npz",
+        summary="<results>/library/crystals/summary.json",
+    log:
+        "<logs>/add_crystals.log",
+    benchmark:
+        "<benchmarks>/add_crystals.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    resources:
+        mem_mb=by_attempt(4000),
+    params:
+        library=lookup(dpath="library", within=config),
+        seed=SEED,
+    script:
+        "../../scripts/add_crystals.py"
+
+
 rule order_library:
     input:
         state="<results>/library/round_0/state.npz",
-        structures=expand(
-            "<results>/library/round_{round}/accepted.extxyz", round=ROUNDS
-        ),
+        structures=[
+            *expand("<results>/library/round_{round}/accepted.extxyz", round=ROUNDS),
+            "<results>/library/crystals/accepted.extxyz",
+        ],
     output:
         structures="<results>/library/library.extxyz",
         table="<results>/library/library.csv",

@@ -8,13 +8,16 @@ import numpy as np
 import pandas as pd
 
 from entromax.entropy.rounds import Library, library_settings, load_state, round_volume, structure_blocks
-from entromax.entropy.selection import greedy
+from entromax.entropy.selection import distinct, greedy
 from entromax.entropy.strata import DatasetState
 from entromax.features import build
 from entromax.runtime import atomic_path
 from entromax.structures.io import read_structures, write_structures
 
 logger = logging.getLogger("entromax.entropy")
+
+SAME = 0.05
+"""Structures closer than this are one and the same [standard deviations per feature]."""
 
 
 def order_library(
@@ -45,11 +48,12 @@ def order_library(
     """
     settings = library_settings(library)
     empty = load_state(state, settings).without_data()
-    read = [atoms for path in shards for atoms in read_structures(path)]
-    unique = list({atoms.info["sid"]: atoms for atoms in read}.values())
-    if not unique:
+    read = sorted((atoms for path in shards for atoms in read_structures(path)), key=len)
+    if not read:
         raise ValueError(f"no structure was accepted in {len(shards)} rounds: raise library.structures_per_batch")
-    blocks, strata = structure_blocks(unique, empty, build(settings.features))
+    blocks, strata = structure_blocks(read, empty, build(settings.features))
+    chosen = distinct(blocks, strata, SAME)  # of several cells of one crystal the smallest
+    unique, blocks, strata = [read[k] for k in chosen], [blocks[k] for k in chosen], strata[chosen]
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0, 1]))
     shuffled = rng.permutation(len(unique))
     order = {

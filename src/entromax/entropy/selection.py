@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from entromax.entropy.state import EntropyState, joint_log_det_gain
 from entromax.entropy.strata import DatasetState
@@ -26,7 +27,9 @@ class Selection:
     state: EntropyState
 
 
-def greedy(blocks: Sequence[np.ndarray], state: EntropyState, only_positive: bool, worth: float = 1.0) -> Selection:
+def greedy(
+    blocks: Sequence[np.ndarray], state: EntropyState, only_positive: bool, worth: float | np.ndarray = 1.0
+) -> Selection:
     """Choose, again and again, the structure that raises H of the joint state most.
 
     The gain of a structure is ln det part - D/2 ln(n'/n). The first part can only shrink while the state grows
@@ -41,7 +44,8 @@ def greedy(blocks: Sequence[np.ndarray], state: EntropyState, only_positive: boo
         blocks: normalised rows [r, D] of each structure.
         state: what they are added to.
         only_positive: stop when no structure raises H (or is worth it) any more; otherwise order all of them.
-        worth: information that a structure must bring, in units of what an average one of its size brings.
+        worth: information that a structure must bring, in units of what an average one of its size brings; one number,
+            or one for each structure.
     """
     sizes = np.array([len(y) for y in blocks], dtype=int)
     bound = np.full(len(blocks), np.inf)
@@ -51,8 +55,9 @@ def greedy(blocks: Sequence[np.ndarray], state: EntropyState, only_positive: boo
     gains: list[float] = []
     while left.any():
         cost = 0.5 * state.dim * np.log((state.n + sizes) / max(state.n, 1))
-        best = _best(blocks, state, bound, fresh, left, worth * cost)
-        if only_positive and bound[best] <= worth * cost[best]:
+        least = worth * cost
+        best = _best(blocks, state, bound, fresh, left, least)
+        if only_positive and bound[best] <= least[best]:
             break
         order.append(best)
         gains.append(float(bound[best] - cost[best]))
@@ -65,7 +70,7 @@ def greedy(blocks: Sequence[np.ndarray], state: EntropyState, only_positive: boo
 
 
 def accept(
-    blocks: Sequence[np.ndarray], strata: np.ndarray, state: DatasetState, worth: float = 1.0
+    blocks: Sequence[np.ndarray], strata: np.ndarray, state: DatasetState, worth: float | np.ndarray = 1.0
 ) -> tuple[list[int], list[float], DatasetState]:
     """Add the structures that raise H of a stratified dataset, or are worth it, best first in each stratum.
 
@@ -81,13 +86,38 @@ def accept(
     order: list[int] = []
     gains: list[float] = []
     parts = []
+    worths = np.broadcast_to(worth, len(blocks))
     for index, part in enumerate(state.parts):
         own = np.flatnonzero(strata == index)
-        selection = greedy([blocks[int(k)] for k in own], part, only_positive=True, worth=worth)
+        selection = greedy([blocks[int(k)] for k in own], part, only_positive=True, worth=worths[own])
         order += own[selection.order].tolist()
         gains += (selection.gains / len(state.parts)).tolist()
         parts.append(selection.state)
     return order, gains, DatasetState(state.edges, tuple(parts))
+
+
+def distinct(blocks: Sequence[np.ndarray], strata: np.ndarray, tolerance: float) -> np.ndarray:
+    """Return the indices of structures none of which repeats an earlier one, ascending.
+
+    Structures are told apart by the mean of their rows: it is the same for every cell of one crystal, however large,
+    skewed or rotated.
+
+    Args:
+        blocks: normalised rows [r, D] of each structure.
+        strata: [S] stratum of each; structures of different strata are different.
+        tolerance: root mean square over the features below which two means are the same.
+    """
+    if not blocks:
+        return np.empty(0, dtype=int)
+    means = np.stack([block.mean(axis=0) for block in blocks])
+    radius = tolerance * np.sqrt(means.shape[1])
+    kept = np.zeros(len(blocks), dtype=bool)
+    for index in np.unique(strata):
+        own = np.flatnonzero(strata == index)
+        near = cKDTree(means[own]).query_ball_point(means[own], radius)
+        for k, others in zip(own, near, strict=True):
+            kept[k] = not kept[own[others]].any()
+    return np.flatnonzero(kept)
 
 
 def _best(

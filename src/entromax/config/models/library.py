@@ -128,6 +128,12 @@ class LibrarySettings(Settings):
     rounds: int = Field(8, ge=1, le=1000, description="rounds; each starts from the merged state of the one before")
     batches: int = Field(8, ge=1, le=1000, description="independent batch jobs per round (GPU or CPU)")
     structures_per_batch: int = Field(64, ge=1, le=4096, description="structures optimised together in one batch")
+    crystals: int = Field(
+        1000,
+        ge=0,
+        description="perfect crystals of random space groups, up to four atoms, that compete for places after the last "
+        "round, together with the common crystals over volume and c/a",
+    )
     order: Literal["d_optimal", "leverage_energy", "leverage_block", "random"] = Field(
         "d_optimal", description="how the library is ordered; every element labels a prefix (METHOD section 6)"
     )
