@@ -26,6 +26,7 @@ pathvars:
 
 
 include: "workflow/rules/library.smk"
+include: f"workflow/rules/library_{config['library']['source']}.smk"
 include: "workflow/rules/label.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/train.smk"

@@ -5,17 +5,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from ase import Atoms
 from rich.console import Console
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from entromax.config.load import ConfigError
+from entromax.config.load import ELEMENT_FILES, ConfigError, load_element
 from entromax.config.models import CampaignSettings
 from entromax.dataset import FORMATS, export_dataset
 from entromax.labels.record import STATES
 from entromax.labels.store import forget
 from entromax.progress import Labels, Stage, labels, load_results, stages
+from entromax.structures import library_structures, read_library
+from entromax.structures.io import write_for_programs
+from entromax.structures.shipped import LATEST
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,12 +47,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     compare = commands.add_parser("compare", help="two campaigns side by side: settings, labels, errors, robustness")
     compare.add_argument("campaigns", nargs=2, type=Path, metavar="RESULTS", help="results folders of both")
     compare.add_argument("--output", type=Path, default=Path("comparison.html"), help="page; a CSV goes beside it")
+    library = commands.add_parser("library", help="structures of the shipped library, for a DFT workflow of your own")
+    library.add_argument("--element", help="chemical symbol; without one the structures stay in units of d_nn")
+    library.add_argument("--d-nn", type=float, metavar="Å", help="scale; default: that of config/elements")
+    library.add_argument("--atoms", type=int, nargs=2, default=[1, 8], metavar=("MIN", "MAX"), help="atoms in a cell")
+    library.add_argument(
+        "--volume",
+        type=float,
+        nargs=2,
+        metavar=("MIN", "MAX"),
+        help="v* [d_nn^3 per atom]; default: that of config/elements, all with --d-nn",
+    )
+    library.add_argument("--number", type=int, help="the first so many; default: all")
+    library.add_argument("--version", type=int, default=LATEST, help="of the library")
+    library.add_argument("--format", default="extxyz", help="poscar or another that ASE writes (ase info --formats)")
+    library.add_argument("--output", type=Path, required=True, help="file, or folder where a file holds one structure")
     options = parser.parse_args(arguments)
     try:
         if options.command == "status":
             _status(options.results, options.store, options.failures, options.job_minutes)
         elif options.command == "inspect":
             _inspect(options.results, options.store, options.sid, options.picture, options.lines)
+        elif options.command == "library":
+            _library(options)
         elif options.command == "compare":
             _compare(options.campaigns, options.output)
         elif options.command == "export":
@@ -56,7 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _retry(options.results, options.store, options.element, options.only or STATES[1:])
     except ConfigError as error:
-        hint = "" if options.command == "compare" else "\nentromax: no campaign there yet? name its folder: --results"
+        hint = (
+            ""
+            if options.command in ("compare", "library")
+            else "\nentromax: no campaign there yet? name its folder: --results"
+        )
         print(f"entromax: {error}{hint}", file=sys.stderr)
         return 2
     return 0
@@ -164,6 +189,29 @@ def _export(results: Path, element: str, formats: Sequence[str], output: Path) -
     for name in formats:
         export_dataset(dataset, name, output / name)
         print(f"{element}: {output / name}")
+
+
+def _library(options: argparse.Namespace) -> None:
+    try:
+        structures = _chosen(options)
+        files = write_for_programs(options.output, structures, options.format)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    written = files[0] if len(files) == 1 else options.output
+    print(f"{len(structures)} structures, {sum(map(len, structures))} atoms: {written}")
+
+
+def _chosen(options: argparse.Namespace) -> list[Atoms]:
+    """Return the structures of the shipped library that the options of ``entromax library`` ask for."""
+    d_nn, volume = options.d_nn, options.volume
+    if options.element is None:
+        return read_library(options.version).select(options.atoms, volume, options.number)
+    if d_nn is None:
+        folders = [ELEMENT_FILES, Path("config/elements")]
+        element = load_element(options.element, origin="entromax library --element", element_dirs=folders)
+        d_nn, volume = element.d_nn, volume or element.volume
+    number, version = options.number, options.version
+    return library_structures(options.element, d_nn, volume=volume, atoms=options.atoms, number=number, version=version)
 
 
 def _compare(folders: Sequence[Path], output: Path) -> None:

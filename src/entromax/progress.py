@@ -83,7 +83,7 @@ class Labels:
 def stages(campaign: CampaignSettings, results: Path) -> list[Stage]:
     """Return the stages of a campaign in the order of the workflow."""
     library = campaign.library
-    rounds, batches = range(1, library.rounds + 1), range(1, library.batches + 1)
+    rounds, batches = library.round_numbers, range(1, library.batches + 1)
     shards = range(1, campaign.labels.shards + 1)
     elements, potentials = list(campaign.elements), list(campaign.potentials)
     active = list(product(elements, range(1, campaign.active.iterations + 1)))

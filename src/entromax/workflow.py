@@ -1,7 +1,8 @@
-"""Checks that the Snakefile makes before any job: the profile, the engines, the families of potentials."""
+"""Checks that the Snakefile makes before any job: the profile, the engines, the families, the library."""
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from pydantic import TypeAdapter
 
@@ -9,6 +10,7 @@ from entromax.config.load import ConfigError
 from entromax.config.models import FamilySettings, PotentialSettings, ReferenceSettings, Settings
 from entromax.labels.engines import engine_available
 from entromax.potentials.base import family_available
+from entromax.structures.shipped import LibraryError, read_library
 
 PLACEHOLDER = "CHANGE_ME"
 
@@ -72,6 +74,31 @@ def require_families(potentials: Mapping[str, Mapping[str, object]]) -> None:
         settings = TypeAdapter[Settings](PotentialSettings).validate_python(values)
         if message := family_available(settings):
             raise ConfigError(f"potentials.{name}: {message.removeprefix('potentials: ')}")
+
+
+def require_library(config: Mapping[str, Any]) -> None:
+    """Refuse a campaign that wants more structures than the shipped library has for one of its elements.
+
+    Args:
+        config: validated settings of the campaign, as plain data.
+
+    Raises:
+        ConfigError: too few; the message says how many there are. Or there is no such version, or it is damaged.
+    """
+    library, wanted = config["library"], config["labels"]["structures"]
+    if library["source"] != "shipped":
+        return
+    try:
+        shipped = read_library(library["version"])
+    except LibraryError as error:
+        raise ConfigError(f"library.version (is {library['version']}): {error}") from error
+    for symbol, element in config["elements"].items():
+        atoms, volume = library["cells"]["atoms"], element["volume"]
+        if len(shipped.chosen(atoms, volume)) < wanted:
+            raise ConfigError(
+                f"elements.{symbol}: {shipped.shortage(atoms, volume, wanted)}: library.cells.atoms, "
+                f"elements.{symbol}.volume, labels.structures"
+            )
 
 
 def sweep_points(potentials: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, dict[str, object]]]:

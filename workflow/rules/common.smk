@@ -5,7 +5,13 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from entromax.config import ConfigError, load_campaign
-from entromax.workflow import check_profile, require_engines, require_families
+from entromax.config.models import LibrarySettings
+from entromax.workflow import (
+    check_profile,
+    require_engines,
+    require_families,
+    require_library,
+)
 
 try:
     config = load_campaign(
@@ -22,6 +28,7 @@ try:
     )
     require_engines(config["elements"])
     require_families(config["potentials"])
+    require_library(config)
 except ConfigError as error:
     raise WorkflowError(f"the configuration cannot be used\n{error}") from None
 
@@ -30,7 +37,7 @@ ELEMENTS = list(config["elements"])
 TRANSFER = config["validation"]["transfer"]
 ACTIVE = config["active"]
 POTENTIALS = list(config["potentials"])
-ROUNDS = range(1, config["library"]["rounds"] + 1)
+ROUNDS = LibrarySettings.model_validate(config["library"]).round_numbers
 BATCHES = range(1, config["library"]["batches"] + 1)
 SHARDS = range(
     1, -(-config["labels"]["structures"] // config["labels"]["shard_size"]) + 1

@@ -11,8 +11,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from entromax.config.elements import ELEMENTS
-from entromax.config.models import CampaignSettings
+from entromax.config.models import CampaignSettings, ElementSettings
 from entromax.config.presets import with_preset
+
+ELEMENT_FILES = Path(__file__).parents[3] / "config/elements"
+"""Element files of the workflow that this package belongs to."""
 
 #: Keys that choose a kind of section; an overlay that changes one replaces the section instead of merging into it.
 KINDS = ("engine", "family")
@@ -133,6 +136,21 @@ def load_campaign(config: Mapping[str, Any], *, origin: str, element_dirs: Itera
         return CampaignSettings.model_validate(user).model_dump(mode="json")
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(item, layers) for item in error.errors())) from error
+
+
+def load_element(symbol: str, *, origin: str, element_dirs: Iterable[Path]) -> ElementSettings:
+    """Return the settings of one element from its files.
+
+    Args:
+        symbol: chemical symbol.
+        origin: who asks, for messages.
+        element_dirs: as in :func:`load_campaign`.
+
+    Raises:
+        ConfigError: there is no file of the element, or something is wrong with it.
+    """
+    campaign = load_campaign({"elements": [symbol]}, origin=origin, element_dirs=element_dirs)
+    return CampaignSettings.model_validate(campaign).elements[symbol]
 
 
 def _chosen_elements(value: Any, origin: str) -> dict[str, dict[str, Any]]:

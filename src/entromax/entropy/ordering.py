@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from ase import Atoms
 
+from entromax.config.models import LibrarySettings
 from entromax.entropy.rounds import Library, library_settings, load_state, round_volume, structure_blocks
 from entromax.entropy.selection import distinct, greedy
 from entromax.entropy.strata import DatasetState
 from entromax.features import build
 from entromax.runtime import atomic_path
 from entromax.structures.io import read_structures, write_structures
+from entromax.structures.shipped import read_library
 
 logger = logging.getLogger("entromax.entropy")
 
@@ -62,8 +65,51 @@ def order_library(
         "leverage_block": lambda: leverage_order(blocks, strata, "block", rng),
         "random": lambda: shuffled,
     }[settings.order]()
+    _write_ordered(unique, blocks, strata, empty, order, shuffled, structures, table)
+    logger.info("%d structures ordered (%s)", len(unique), settings.order)
+
+
+def take_library(
+    settings: LibrarySettings,
+    *,
+    state: str | Path,
+    seed: int,
+    structures: str | Path,
+    table: str | Path,
+) -> None:
+    """Write the structures of the shipped library that the settings allow, in the order that is stored with it.
+
+    Args:
+        settings: of the library; ``version`` and ``cells.atoms`` choose.
+        state: state whose normalisation is used for the entropies in the table.
+        seed: seed of the campaign, for the random order in the table.
+        structures: written, as by :func:`order_library`.
+        table: written, as by :func:`order_library`.
+
+    Raises:
+        LibraryError: there is no such version, or it is damaged.
+        ValueError: the state belongs to other features.
+    """
+    empty = load_state(state, settings).without_data()
+    chosen = read_library(settings.version).select(settings.cells.atoms)
+    blocks, strata = structure_blocks(chosen, empty, build(settings.features))
+    shuffled = np.random.default_rng(np.random.SeedSequence([seed, 0, 1])).permutation(len(chosen))
+    _write_ordered(chosen, blocks, strata, empty, np.arange(len(chosen)), shuffled, structures, table)
+    logger.info("%d structures of library v%d", len(chosen), settings.version)
+
+
+def _write_ordered(
+    found: Sequence[Atoms],
+    blocks: Sequence[np.ndarray],
+    strata: np.ndarray,
+    empty: DatasetState,
+    order: np.ndarray,
+    shuffled: np.ndarray,
+    structures: str | Path,
+    table: str | Path,
+) -> None:
     entropies = prefix_entropies(blocks, strata, empty, order)
-    ordered = [unique[k] for k in order]
+    ordered = [found[k] for k in order]
     for rank, atoms in enumerate(ordered):
         atoms.info["rank"] = rank
     write_structures(structures, ordered)
@@ -82,7 +128,6 @@ def order_library(
     )
     with atomic_path(table) as temporary:
         rows.to_csv(temporary, index=False)
-    logger.info("%d structures ordered (%s), H %.3f nats", len(ordered), settings.order, entropies[-1])
 
 
 def d_optimal_order(blocks: Sequence[np.ndarray], strata: np.ndarray, empty: DatasetState) -> np.ndarray:

@@ -5,14 +5,17 @@ from entromax.structures.crystals import crystal, eos_structures
 from entromax.structures.identity import content_hash, quantise, with_sid
 from entromax.structures.io import read_structures, write_structures
 from entromax.structures.rescale import reduced_volume, scale_structure, scale_structures
+from entromax.structures.shipped import library_structures, read_library
 
 __all__ = [
     "content_hash",
     "conventional_structures",
     "crystal",
     "eos_structures",
+    "library_structures",
     "make_conventional",
     "quantise",
+    "read_library",
     "read_structures",
     "reduced_volume",
     "scale_structure",

@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import ase.io
 from ase import Atoms
+from ase.io.formats import ioformats
 
 from entromax.runtime import atomic_path
 
@@ -42,6 +43,45 @@ def write_structures(path: str | Path, structures: Iterable[Atoms]) -> None:
             ase.io.write(str(temporary), prepared, format="extxyz", write_results=False)
         else:
             temporary.touch()
+
+
+def write_for_programs(output: str | Path, structures: Sequence[Atoms], format: str = "extxyz") -> list[Path]:
+    """Write structures in any format that ASE writes.
+
+    Args:
+        output: one file when the format holds many structures, such as extxyz or traj; else a folder, in which every
+            structure has a file ``00001.<extension>`` or, for VASP, a folder ``00001`` with a POSCAR.
+        structures: what to write.
+        format: name of the format in ASE.
+
+    Returns:
+        The files.
+
+    Raises:
+        ValueError: ASE has no such format, cannot write it, or not without settings of the program.
+    """
+    known = ioformats.get({"poscar": "vasp"}.get(format, format))
+    if known is None or not known.can_write:
+        raise ValueError(f"ASE writes no format {format!r}; `ase info --formats` lists those it knows")
+    if known.name == "extxyz":
+        write_structures(output, structures)
+        return [Path(output)]
+    if not known.single:
+        with atomic_path(output) as temporary:
+            ase.io.write(str(temporary), structures, format=known.name)
+        return [Path(output)]
+    files = []
+    for number, atoms in enumerate(structures, start=1):
+        name = (
+            f"{number:05d}/POSCAR" if known.name == "vasp" else f"{number:05d}.{(known.extensions or [known.name])[0]}"
+        )
+        files.append(Path(output, name))
+        files[-1].parent.mkdir(parents=True, exist_ok=True)
+        try:
+            ase.io.write(str(files[-1]), atoms, format=known.name)
+        except (TypeError, KeyError, ValueError) as error:
+            raise ValueError(f"ASE cannot write {format!r} from a structure alone ({error}); take another") from error
+    return files
 
 
 def _protect_strings(atoms: Atoms) -> Atoms:

@@ -57,7 +57,7 @@ class CampaignSettings(Settings):
                     f"{self.library.cells.volume}; widen one of them"
                 )
         made = self.library.rounds * self.library.batches * self.library.structures_per_batch
-        if self.labels.structures > made:
+        if self.library.source == "made" and self.labels.structures > made:
             raise ValueError(
                 f"labels.structures: {self.labels.structures} labels wanted but the library makes at most {made} "
                 "structures (rounds x batches x structures_per_batch); lower the one or raise the other"

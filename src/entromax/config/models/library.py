@@ -117,8 +117,15 @@ class OptimiserSettings(Settings):
 
 
 class LibrarySettings(Settings):
-    """Entropy-maximised library in reduced units: made once, shared by all elements (METHOD sections 2-6)."""
+    """Entropy-maximised library in reduced units, shared by all elements (METHOD sections 2-6).
 
+    The shipped one is made already; all that is left to choose is ``version`` and ``cells.atoms``.
+    """
+
+    source: Literal["shipped", "made"] = Field(
+        "shipped", description="take the library that comes with entromax, or make one with the settings below"
+    )
+    version: int = Field(1, ge=1, description="shipped: version of the library; docs/library.md describes it")
     features: FeatureSettings = FeatureSettings()
     entropy: EntropySettings = EntropySettings()
     cells: CellSettings = CellSettings()
@@ -137,3 +144,29 @@ class LibrarySettings(Settings):
     order: Literal["d_optimal", "leverage_energy", "leverage_block", "random"] = Field(
         "d_optimal", description="how the library is ordered; every element labels a prefix (METHOD section 6)"
     )
+
+    @property
+    def round_numbers(self) -> range:
+        """Numbers of the rounds in which it is made; none when it is shipped."""
+        return range(1, self.rounds + 1) if self.source == "made" else range(0)
+
+    @model_validator(mode="after")
+    def _made_already(self) -> "LibrarySettings":
+        if self.source == "made":
+            return self
+        free = LibrarySettings.model_construct(source="made", version=self.version)
+        changed = [key for key in MADE_ONLY if getattr(self, key) != getattr(free, key)]
+        cells = free.cells.model_copy(update={"atoms": self.cells.atoms})
+        changed += [
+            f"cells.{key}" for key in CellSettings.model_fields if getattr(self.cells, key) != getattr(cells, key)
+        ]
+        if changed:
+            raise ValueError(
+                f"{', '.join(changed)}: the shipped library is made already, only version and cells.atoms are left to "
+                "choose; write source: made to make a library of your own"
+            )
+        return self
+
+
+MADE_ONLY = sorted(set(LibrarySettings.model_fields) - {"source", "version", "cells", "reference_structures"})
+"""Settings that mean nothing to a shipped library."""

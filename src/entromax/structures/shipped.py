@@ -1,0 +1,242 @@
+"""The library that comes with the package: made once, in reduced units, the same to the bit on every machine.
+
+Entropy maximisation is chaotic: another processor, and the same seed gives another library. What is shipped is
+therefore the result. Coordinates are stored as whole multiples of 1e-8 d_nn, orders as lists of indices, so that what
+a campaign takes follows from whole numbers alone. A library never changes: another one is another version.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from entromax.runtime import atomic_path, write_json
+from entromax.structures.identity import DECIMALS, content_hash
+from entromax.structures.rescale import scale_structure
+
+FOLDER = Path(__file__).parents[1] / "data"
+LATEST = 1
+TIERS = (4, 8, 16, 32)
+"""Largest numbers of atoms for which an order of its own is stored."""
+
+
+class LibraryError(ValueError):
+    """A shipped library that is damaged, does not exist, or holds too little of what is wanted."""
+
+
+@dataclass(frozen=True)
+class ShippedLibrary:
+    """Structures in reduced units, and the orders in which to label them.
+
+    Attributes:
+        about: version, checksum, licence, how it was made.
+        cells: [S, 3, 3] cell vectors [1e-8 d_nn].
+        positions: [N, 3] Cartesian, structure after structure [1e-8 d_nn].
+        sizes: [S] atoms per structure.
+        kinds: [S] what each has grown from: a kind of seed, or the name of a perfect crystal.
+        orders: for each of ``TIERS`` the indices of all structures of at most so many atoms; every prefix is a good
+            set of such cells.
+    """
+
+    about: Mapping[str, Any]
+    cells: np.ndarray
+    positions: np.ndarray
+    sizes: np.ndarray
+    kinds: np.ndarray
+    orders: Mapping[int, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    @cached_property
+    def volumes(self) -> np.ndarray:
+        """[S] reduced volume per atom v* [d_nn^3]."""
+        a, b, c = np.moveaxis(self.cells / 10.0**DECIMALS, 1, 0)
+        # Written out: a determinant of LAPACK may differ in its last digit from machine to machine.
+        triple = (
+            a[:, 0] * (b[:, 1] * c[:, 2] - b[:, 2] * c[:, 1])
+            + a[:, 1] * (b[:, 2] * c[:, 0] - b[:, 0] * c[:, 2])
+            + a[:, 2] * (b[:, 0] * c[:, 1] - b[:, 1] * c[:, 0])
+        )
+        return np.abs(triple) / self.sizes
+
+    def chosen(self, atoms: Sequence[int], volume: Sequence[float] | None = None) -> np.ndarray:
+        """Return the indices of all structures inside a filter, in the order in which to label them.
+
+        Args:
+            atoms: smallest and largest number of atoms.
+            volume: smallest and largest v* [d_nn^3]; None: all.
+        """
+        tier = next((tier for tier in TIERS if tier >= atoms[1]), TIERS[-1])
+        order = self.orders[tier]
+        inside = (self.sizes[order] >= atoms[0]) & (self.sizes[order] <= atoms[1])
+        if volume is not None:
+            inside &= (self.volumes[order] >= volume[0]) & (self.volumes[order] <= volume[1])
+        return order[inside]
+
+    def select(
+        self, atoms: Sequence[int], volume: Sequence[float] | None = None, number: int | None = None
+    ) -> list[Atoms]:
+        """Return the first structures inside a filter, symbol X, in reduced units.
+
+        Args:
+            atoms: smallest and largest number of atoms.
+            volume: smallest and largest v* [d_nn^3]; None: all.
+            number: how many; None: all there are.
+
+        Returns:
+            Structures with info ``sid``, ``rank`` (from 0), ``seed_kind``, ``v_star`` and ``library`` (its version).
+
+        Raises:
+            LibraryError: there are fewer than ``number``.
+        """
+        found = self.chosen(atoms, volume)
+        if number is not None and len(found) < number:
+            raise LibraryError(self.shortage(atoms, volume, number))
+        return [self._structure(int(k), rank) for rank, k in enumerate(found[:number])]
+
+    def shortage(self, atoms: Sequence[int], volume: Sequence[float] | None, number: int) -> str:
+        """Return how many structures a filter leaves, and how many it would with either bound as wide as can be."""
+        text = f"library v{self.about['version']}: {number} structures wanted, but {len(self.chosen(atoms, volume))}"
+        text += f" have {atoms[0]} to {atoms[1]} atoms"
+        if volume is None:
+            return f"{text}; it holds {len(self)} of 1 to {TIERS[-1]}: widen the range of atoms or take fewer"
+        wide_atoms, wide_volume = len(self.chosen((1, TIERS[-1]), volume)), len(self.chosen(atoms))
+        return (
+            f"{text} and v* in [{volume[0]:g}, {volume[1]:g}]; widen the range of atoms (up to {wide_atoms} at these "
+            f"volumes) or of v* (up to {wide_volume} with so many atoms), or take fewer"
+        )
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        return np.cumsum(self.sizes)
+
+    def _structure(self, k: int, rank: int) -> Atoms:
+        end = int(self._ends[k])
+        positions = self.positions[end - int(self.sizes[k]) : end] / 10.0**DECIMALS
+        cell = self.cells[k] / 10.0**DECIMALS
+        atoms = Atoms("X" * len(positions), cell=cell, positions=positions, pbc=True)
+        volume = float(np.round(self.volumes[k], 6))
+        kind = str(self.kinds[k])
+        own = {"sid": content_hash(atoms), "rank": rank, "seed_kind": kind, "v_star": volume}
+        atoms.info = own | {"library": int(self.about["version"])}
+        return atoms
+
+
+def versions(folder: Path = FOLDER) -> list[int]:
+    """Return the versions that are shipped, ascending."""
+    return sorted(int(path.stem.removeprefix("library_v")) for path in folder.glob("library_v*.json"))
+
+
+def read_library(version: int = LATEST, folder: Path = FOLDER) -> ShippedLibrary:
+    """Read a shipped library.
+
+    Args:
+        version: one of :func:`versions`.
+        folder: where the libraries are.
+
+    Raises:
+        LibraryError: there is no such version, or its checksum is wrong.
+    """
+    if version not in versions(folder):
+        there = ", ".join(map(str, versions(folder))) or "none"
+        raise LibraryError(f"there is no library version {version}; shipped with this entromax: {there}")
+    about = json.loads((folder / f"library_v{version}.json").read_text())
+    path = folder / f"library_v{version}.npz"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LibraryError(f"{path}: cannot be read ({error.strerror}); install entromax again") from error
+    if hashlib.sha256(data).hexdigest() != about["sha256"]:
+        raise LibraryError(f"{path}: is damaged (wrong checksum); install entromax again")
+    with np.load(BytesIO(data), allow_pickle=False) as arrays:
+        return ShippedLibrary(
+            about=about,
+            cells=arrays["cells"],
+            positions=arrays["positions"],
+            sizes=arrays["sizes"].astype(int),
+            kinds=arrays["kind_names"][arrays["kinds"]],
+            orders={tier: arrays[f"order_{tier}"].astype(int) for tier in TIERS},
+        )
+
+
+def write_library(
+    structures: Sequence[Atoms], orders: Mapping[int, np.ndarray], about: Mapping[str, Any], folder: Path = FOLDER
+) -> Path:
+    """Write a library of a new version.
+
+    Args:
+        structures: quantised, in reduced units, with ``info["seed_kind"]``.
+        orders: as in :class:`ShippedLibrary`.
+        about: ``version``, ``licence``, how it was made; checksum and sizes are added.
+        folder: where the libraries are.
+
+    Returns:
+        The file.
+
+    Raises:
+        LibraryError: the version exists already.
+    """
+    version = int(about["version"])
+    if version in versions(folder):
+        raise LibraryError(
+            f"library version {version} exists: a library never changes, take version {versions(folder)[-1] + 1}"
+        )
+    names, kinds = np.unique([str(atoms.info["seed_kind"]) for atoms in structures], return_inverse=True)
+    arrays: dict[str, Any] = {
+        "cells": _whole(np.stack([atoms.cell.array for atoms in structures])),
+        "positions": _whole(np.concatenate([atoms.positions for atoms in structures])),
+        "sizes": np.array([len(atoms) for atoms in structures], dtype="u1"),
+        "kind_names": names,
+        "kinds": kinds.astype("u1"),
+        **{f"order_{tier}": np.asarray(orders[tier], dtype="<u2") for tier in TIERS},
+    }
+    path = folder / f"library_v{version}.npz"
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, **arrays)
+    data = path.read_bytes()
+    facts = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "structures": len(structures)}
+    write_json(folder / f"library_v{version}.json", {**about, **facts, "environments": len(arrays["positions"])})
+    return path
+
+
+def _whole(lengths: np.ndarray) -> np.ndarray:
+    """Return lengths [d_nn] as multiples of 1e-8."""
+    return np.rint(lengths * 10.0**DECIMALS).astype("<i4")
+
+
+def library_structures(
+    symbol: str,
+    d_nn: float,
+    *,
+    volume: Sequence[float] | None = None,
+    atoms: Sequence[int] = (1, 8),
+    number: int | None = None,
+    version: int = LATEST,
+) -> list[Atoms]:
+    """Return the first structures of the shipped library for an element: all that a DFT workflow of one's own needs.
+
+    Args:
+        symbol: chemical symbol.
+        d_nn: nearest-neighbour distance of its ground state [Å].
+        volume: smallest and largest volume per atom in units of d_nn^3; None: all from 0.5 to 3.5.
+        atoms: smallest and largest number of atoms in a cell.
+        number: how many; None: all there are.
+        version: of the library.
+
+    Returns:
+        Structures [Å] with info ``sid``, ``library_sid``, ``element`` and ``config_type``, in the order in which to
+        label them: every prefix is a good set.
+
+    Raises:
+        LibraryError: there are fewer than ``number``, there is no such version, or its file is damaged.
+    """
+    chosen = read_library(version).select(atoms, volume, number)
+    return [scale_structure(structure, symbol, d_nn) for structure in chosen]
