@@ -151,6 +151,23 @@ def interleave(orders: Sequence[np.ndarray]) -> np.ndarray:
     return np.concatenate(orders)[np.argsort(position, kind="stable")].astype(int)
 
 
+def proportional_order(groups: np.ndarray, seed: int) -> np.ndarray:
+    """Return all structures in an order that is random, with every group in proportion in every prefix.
+
+    The order inside a group does not depend on what is in the others.
+
+    Args:
+        groups: [S] group of each structure, a whole number >= 0.
+        seed: of the order.
+    """
+    return interleave(
+        [
+            np.random.default_rng([seed, group]).permutation(np.flatnonzero(groups == group))
+            for group in np.unique(groups)
+        ]
+    )
+
+
 def leverages(x: np.ndarray) -> np.ndarray:
     """Return the diagonal of the hat matrix X (X^T X)^+ X^T of a design matrix X [R, D]; its sum is the rank of X."""
     u, s, _ = np.linalg.svd(x, full_matrices=False)

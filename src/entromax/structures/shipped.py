@@ -1,8 +1,12 @@
 """The library that comes with the package: made once, in reduced units, the same to the bit on every machine.
 
 Entropy maximisation is chaotic: another processor, and the same seed gives another library. What is shipped is
-therefore the result. Coordinates are stored as whole multiples of 1e-8 d_nn, orders as lists of indices, so that what
-a campaign takes follows from whole numbers alone. A library never changes: another one is another version.
+therefore the result, and coordinates are stored as whole multiples of 1e-8 d_nn. A library never changes: another one
+is another version.
+
+It stands in the order in which to label it: random, with the same share of every range of v* and of perfect crystals in
+every part. What a filter leaves of a random order is a random order, so every prefix of it stands for the whole.
+docs/library.md shows why it is not the D-optimal one.
 """
 
 import hashlib
@@ -23,8 +27,6 @@ from entromax.structures.rescale import scale_structure
 
 FOLDER = Path(__file__).parents[1] / "data"
 LATEST = 1
-TIERS = (4, 8, 16, 32)
-"""Largest numbers of atoms for which an order of its own is stored."""
 
 
 class LibraryError(ValueError):
@@ -33,7 +35,7 @@ class LibraryError(ValueError):
 
 @dataclass(frozen=True)
 class ShippedLibrary:
-    """Structures in reduced units, and the orders in which to label them.
+    """Structures in reduced units, in the order in which to label them.
 
     Attributes:
         about: version, checksum, licence, how it was made.
@@ -41,8 +43,6 @@ class ShippedLibrary:
         positions: [N, 3] Cartesian, structure after structure [1e-8 d_nn].
         sizes: [S] atoms per structure.
         kinds: [S] what each has grown from: a kind of seed, or the name of a perfect crystal.
-        orders: for each of ``TIERS`` the indices of all structures of at most so many atoms; every prefix is a good
-            set of such cells.
     """
 
     about: Mapping[str, Any]
@@ -50,7 +50,6 @@ class ShippedLibrary:
     positions: np.ndarray
     sizes: np.ndarray
     kinds: np.ndarray
-    orders: Mapping[int, np.ndarray]
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -74,12 +73,10 @@ class ShippedLibrary:
             atoms: smallest and largest number of atoms.
             volume: smallest and largest v* [d_nn^3]; None: all.
         """
-        tier = next((tier for tier in TIERS if tier >= atoms[1]), TIERS[-1])
-        order = self.orders[tier]
-        inside = (self.sizes[order] >= atoms[0]) & (self.sizes[order] <= atoms[1])
+        inside = (self.sizes >= atoms[0]) & (self.sizes <= atoms[1])
         if volume is not None:
-            inside &= (self.volumes[order] >= volume[0]) & (self.volumes[order] <= volume[1])
-        return order[inside]
+            inside &= (self.volumes >= volume[0]) & (self.volumes <= volume[1])
+        return np.flatnonzero(inside)
 
     def select(
         self, atoms: Sequence[int], volume: Sequence[float] | None = None, number: int | None = None
@@ -107,8 +104,8 @@ class ShippedLibrary:
         text = f"library v{self.about['version']}: {number} structures wanted, but {len(self.chosen(atoms, volume))}"
         text += f" have {atoms[0]} to {atoms[1]} atoms"
         if volume is None:
-            return f"{text}; it holds {len(self)} of 1 to {TIERS[-1]}: widen the range of atoms or take fewer"
-        wide_atoms, wide_volume = len(self.chosen((1, TIERS[-1]), volume)), len(self.chosen(atoms))
+            return f"{text}; it holds {len(self)} of 1 to {self.sizes.max()}: widen the range of atoms or take fewer"
+        wide_atoms, wide_volume = len(self.chosen((1, self.sizes.max()), volume)), len(self.chosen(atoms))
         return (
             f"{text} and v* in [{volume[0]:g}, {volume[1]:g}]; widen the range of atoms (up to {wide_atoms} at these "
             f"volumes) or of v* (up to {wide_volume} with so many atoms), or take fewer"
@@ -163,18 +160,14 @@ def read_library(version: int = LATEST, folder: Path = FOLDER) -> ShippedLibrary
             positions=arrays["positions"],
             sizes=arrays["sizes"].astype(int),
             kinds=arrays["kind_names"][arrays["kinds"]],
-            orders={tier: arrays[f"order_{tier}"].astype(int) for tier in TIERS},
         )
 
 
-def write_library(
-    structures: Sequence[Atoms], orders: Mapping[int, np.ndarray], about: Mapping[str, Any], folder: Path = FOLDER
-) -> Path:
+def write_library(structures: Sequence[Atoms], about: Mapping[str, Any], folder: Path = FOLDER) -> Path:
     """Write a library of a new version.
 
     Args:
-        structures: quantised, in reduced units, with ``info["seed_kind"]``.
-        orders: as in :class:`ShippedLibrary`.
+        structures: in the order in which to label them; quantised, in reduced units, with ``info["seed_kind"]``.
         about: ``version``, ``licence``, how it was made; checksum and sizes are added.
         folder: where the libraries are.
 
@@ -182,7 +175,7 @@ def write_library(
         The file.
 
     Raises:
-        LibraryError: the version exists already.
+        LibraryError: the version exists already, or a coordinate exceeds 21 d_nn.
     """
     version = int(about["version"])
     if version in versions(folder):
@@ -196,7 +189,6 @@ def write_library(
         "sizes": np.array([len(atoms) for atoms in structures], dtype="u1"),
         "kind_names": names,
         "kinds": kinds.astype("u1"),
-        **{f"order_{tier}": np.asarray(orders[tier], dtype="<u2") for tier in TIERS},
     }
     path = folder / f"library_v{version}.npz"
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
@@ -208,8 +200,15 @@ def write_library(
 
 
 def _whole(lengths: np.ndarray) -> np.ndarray:
-    """Return lengths [d_nn] as multiples of 1e-8."""
-    return np.rint(lengths * 10.0**DECIMALS).astype("<i4")
+    """Return lengths [d_nn] as multiples of 1e-8.
+
+    Raises:
+        LibraryError: a length does not fit into four bytes.
+    """
+    whole = np.rint(lengths * 10.0**DECIMALS)
+    if np.abs(whole).max() > np.iinfo("<i4").max:
+        raise LibraryError("coordinates beyond 21 d_nn cannot be stored: wrap the atoms, leave such cells out")
+    return whole.astype("<i4")
 
 
 def library_structures(
