@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 from pages import write_table
 
-from entromax.report.html import number
-from entromax.report.properties import load_properties
-from entromax.report.results import PotentialResults, load_element_results
+from entromax.report.kit import number
+from entromax.report.results import PotentialResults, load_potential_results
+from entromax.report.topics.properties import load_properties
 from entromax.runtime import write_json
 
 ROOT = Path(__file__).parents[1]
@@ -41,13 +41,15 @@ SHOWN = {
 def errors(potential: PotentialResults) -> Iterator[tuple[str, float | None]]:
     """Yield errors on both held-out sets, and robustness."""
     for split, name in (("test", "library"), ("conventional", "conventional set")):
-        own = potential.errors.get(split, {})
-        yield f"energy RMSE, unseen structures of the {name} [meV/atom]", own.get("energy_rmse")
-        yield f"force RMSE, unseen structures of the {name} [eV/Å]", own.get("force_rmse")
+        own = potential.errors.get(split)
+        yield f"energy RMSE, unseen structures of the {name} [meV/atom]", own and own.energy_rmse
+        yield f"force RMSE, unseen structures of the {name} [eV/Å]", own and own.force_rmse
     robust = potential.robustness
-    yield "hot and compressed runs that stay physical [%]", 100 * robust["fraction"]
-    relaxed = robust["relaxations"]
-    yield "relaxations of random cells that stay physical [%]", 100 * relaxed["physical"] / relaxed["runs"]
+    if robust is None or robust.fraction is None:
+        return
+    yield "hot and compressed runs that stay physical [%]", 100 * robust.fraction
+    relaxed = robust.relaxations
+    yield "relaxations of random cells that stay physical [%]", 100 * relaxed.physical / relaxed.runs
 
 
 def properties(potential: PotentialResults) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -65,7 +67,7 @@ def properties(potential: PotentialResults) -> Iterator[tuple[str, dict[str, Any
 def gather(results: Path, names: list[str]) -> dict[str, Any]:
     """Return rows of the table, by what they show: a value per potential, ``dft``, ``published``, ``source``."""
     rows: dict[str, dict[str, Any]] = {}
-    for potential in load_element_results(results / "Al", "Al", names).potentials:
+    for potential in (load_potential_results(results / "Al", name) for name in names):
         for what, value in errors(potential):
             rows.setdefault(what, {})[potential.name] = value
         for what, values in properties(potential):

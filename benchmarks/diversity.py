@@ -41,7 +41,7 @@ from entromax.entropy.seeding import matching_random_set, relaxed_seeds
 from entromax.entropy.state import EntropyState
 from entromax.entropy.strata import DatasetState
 from entromax.features import build, evaluate
-from entromax.report.figures_library import plot_reach
+from entromax.report.topics.library import plot_reach
 from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures
 from entromax.structures.rescale import reduced_volume

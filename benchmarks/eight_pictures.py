@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.style import context as style_context
 
-from entromax.report.style import COLOURS, DPI, GREY, SHEET, say_nothing_to_draw
+from entromax.report.kit.style import COLOURS, DPI, GREY, SHEET, say_nothing_to_draw
 from entromax.runtime import atomic_path
 
 

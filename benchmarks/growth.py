@@ -28,7 +28,7 @@ from ase import Atoms
 from entromax.config.models import CellSettings, LibrarySettings
 from entromax.entropy.diversity import BANDWIDTHS, quests_entropy
 from entromax.entropy.rounds import maximise_batch, merge_round, reference_sample
-from entromax.report.style import BLUE, GREEN, VERMILION, figure
+from entromax.report.kit.style import BLUE, GREEN, VERMILION, figure
 from entromax.runtime import provenance, write_json
 from entromax.structures.io import read_structures
 

@@ -34,7 +34,7 @@ from entromax.features import build
 from entromax.potentials.base import FitData, split_free_atom
 from entromax.potentials.linear import NormalEquations
 from entromax.potentials.snap import untrained, weighted_rows
-from entromax.report.style import BLUE, GREEN, GREY, ORANGE, figure, label_logarithmic
+from entromax.report.kit.style import BLUE, GREEN, GREY, ORANGE, figure, label_logarithmic
 from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures, scale_structure
 

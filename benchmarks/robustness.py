@@ -26,9 +26,9 @@ from matplotlib.style import context
 
 from entromax.config.models import RobustnessSettings
 from entromax.potentials import load_potential
-from entromax.report.figures_transfer import TRAINING
-from entromax.report.figures_validation import draw_robustness
-from entromax.report.style import SHEET
+from entromax.report.kit.style import SHEET
+from entromax.report.topics.robustness import draw_robustness
+from entromax.report.topics.transfer import TRAINING
 from entromax.runtime import atomic_path, config_hash, provenance, write_json
 from entromax.validation.robustness import Task, lowest_crystal, run_task, summarise_runs, tasks
 from entromax.validation.transfer import SETS

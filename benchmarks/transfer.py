@@ -17,9 +17,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.style import context
 
-from entromax.report.figures_transfer import MEASURES, draw_learning_curve
+from entromax.report.kit.style import DPI, SHEET
 from entromax.report.results import read_ledgers
-from entromax.report.style import DPI, SHEET
+from entromax.report.topics.transfer import MEASURES, draw_learning_curve
 from entromax.runtime import atomic_path, write_json
 
 ROOT = Path(__file__).parents[1]

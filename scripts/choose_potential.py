@@ -1,6 +1,6 @@
 """Take one potential of a sweep by accuracy and cost."""
 
-from entromax.report.figures_sweep import plot_sweep
+from entromax.report.topics.sweep import plot_sweep
 from entromax.runtime import job_log
 from entromax.validation.sweep import choose_potential
 

@@ -1,7 +1,7 @@
 """Compare the fits of active learning on one test set."""
 
 from entromax.active import compare_iterations
-from entromax.report.figures_active import plot_iterations
+from entromax.report.topics.active import plot_iterations
 from entromax.runtime import job_log
 
 with job_log(snakemake.log[0]):

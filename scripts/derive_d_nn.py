@@ -1,7 +1,7 @@
 """Derive the length scale of one element from E(V) of its ground state."""
 
 from entromax.config.models import ElementSettings, LabelSettings
-from entromax.report import plot_scale
+from entromax.report.topics.scale import plot_scale
 from entromax.runtime import job_log, seconds_left
 from entromax.validation import derive_d_nn
 

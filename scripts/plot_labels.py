@@ -1,6 +1,6 @@
 """Draw the labels of one element."""
 
-from entromax.report import plot_labels
+from entromax.report.topics.labels import plot_labels
 from entromax.runtime import job_log
 
 with job_log(snakemake.log[0]):

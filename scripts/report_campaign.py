@@ -1,7 +1,7 @@
 """Write the report of the campaign."""
 
 from entromax.config.models import CampaignSettings
-from entromax.report import report_campaign
+from entromax.report.pages.campaign import report_campaign
 from entromax.runtime import job_log
 
 with job_log(snakemake.log[0]):

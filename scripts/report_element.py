@@ -1,14 +1,14 @@
 """Write the report of one element."""
 
 from entromax.config.models import CampaignSettings
-from entromax.report import report_element
+from entromax.report.pages.element import report_element
 from entromax.runtime import job_log
 
 with job_log(snakemake.log[0]):
     report_element(
         snakemake.wildcards.element,
         CampaignSettings.model_validate(snakemake.params.config),
-        library=snakemake.params.library,
+        library_folder=snakemake.params.library,
         folder=snakemake.params.folder,
         output=snakemake.output.report,
     )

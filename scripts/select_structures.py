@@ -1,7 +1,7 @@
 """Choose the next batch of labels of one element."""
 
 from entromax.active import SelectionSettings, select_structures
-from entromax.report.figures_active import plot_candidates
+from entromax.report.topics.active import plot_candidates
 from entromax.runtime import job_log
 
 with job_log(snakemake.log[0]):

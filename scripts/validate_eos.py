@@ -1,6 +1,6 @@
 """Compare a potential with its reference and with published values on E(V) of crystals."""
 
-from entromax.report import plot_eos
+from entromax.report.topics.eos import plot_eos
 from entromax.runtime import job_log
 from entromax.validation import validate_eos
 

@@ -1,6 +1,6 @@
 """Compare the error bars of a potential with its true errors."""
 
-from entromax.report.figures_error_bars import plot_error_bars
+from entromax.report.topics.error_bars import plot_error_bars
 from entromax.runtime import job_log
 from entromax.validation.error_bars import validate_error_bars
 

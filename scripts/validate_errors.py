@@ -1,7 +1,7 @@
 """Compare a potential with labels that it has and has not seen."""
 
 from entromax.config.models import FeatureSettings
-from entromax.report import plot_errors
+from entromax.report.topics.errors import plot_errors
 from entromax.runtime import job_log
 from entromax.validation import validate_errors
 

@@ -1,6 +1,6 @@
 """Hold one property of a potential against DFT and published values."""
 
-from entromax.report.figures_properties import plot_property
+from entromax.report.topics.properties import plot_property
 from entromax.runtime import job_log
 from entromax.validation.properties import Case
 from entromax.validation.properties.jobs import validate_property

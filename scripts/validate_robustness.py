@@ -1,7 +1,7 @@
 """Run hot and compressed dynamics with a potential and tell whether it stays physical."""
 
 from entromax.config.models import RobustnessSettings
-from entromax.report import plot_dynamics
+from entromax.report.topics.robustness import plot_robustness
 from entromax.runtime import job_log
 from entromax.validation import validate_robustness
 
@@ -16,4 +16,4 @@ with job_log(snakemake.log[0]):
         metrics=snakemake.output.metrics,
         workers=snakemake.threads,
     )
-    plot_dynamics(dict(snakemake.output.items()))
+    plot_robustness(snakemake.output.runs, snakemake.output.map)

@@ -1,6 +1,6 @@
 """Test potentials of the library and of the conventional set on held-out structures of both."""
 
-from entromax.report.figures_transfer import plot_transfer
+from entromax.report.topics.transfer import plot_transfer
 from entromax.runtime import job_log
 from entromax.validation.transfer import SETS, validate_transfer
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def imported(path: Path, modules: Container[str]) -> set[str]:
-    """Return the dotted names that a file imports; `from a import b` is `a.b` where that is one of `modules`, else `a`."""
+    """Return the dotted names that a file imports: `from a import b` is `a.b` if that is a module, else `a`."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

@@ -216,7 +216,7 @@ def _chosen(options: argparse.Namespace) -> list[Atoms]:
 
 def _compare(folders: Sequence[Path], output: Path) -> None:
     # The reports need the drawing library, which no other command does.
-    from entromax.report.compare import Campaign, names, ratio, show, write_comparison
+    from entromax.report.pages.compare import Campaign, names, ratio, show, write_comparison
 
     campaigns = Campaign.load(folders[0]), Campaign.load(folders[1])
     comparison = write_comparison(*campaigns, output)

@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from entromax.config.models import CampaignSettings
 from entromax.potentials.uncertainty import judge_bars
-from entromax.report.figures_error_bars import error_bars_section, plot_error_bars
-from entromax.report.figures_sweep import plot_sweep, sweep_section
-from entromax.report.html import Block, Section
-from entromax.report.results import load_potential_results
+from entromax.report.kit import Block, Section
+from entromax.report.results import ElementResults, load_element_results
+from entromax.report.topics import error_bars, sweep
+from entromax.report.topics.error_bars import plot_error_bars
+from entromax.report.topics.sweep import plot_sweep
 from entromax.runtime import write_json
 from entromax.validation.sweep import rank
 
@@ -34,8 +36,20 @@ def judged(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def bars_of(results: Path) -> Section:
-    return error_bars_section([load_potential_results(results, name) for name in ("snap", "gap")])
+def results_of(folder: Path) -> ElementResults:
+    """Return what a folder holds of an element with two potentials."""
+    element = {"d_nn": 2.86, "volume": [0.5, 1.6], "ground_state": "fcc", "crystals": {"fcc": {"volume": 16.5}}}
+    settings = CampaignSettings.model_validate(
+        {
+            "elements": {"Al": {**element, "reference": {"engine": "emt"}}},
+            "potentials": {"gap": {"family": "gap"}, "snap": {"family": "snap"}},
+        }
+    )
+    return load_element_results(folder, "Al", settings)
+
+
+def bars_of(folder: Path) -> Section:
+    return error_bars.section(results_of(folder))
 
 
 def test_coverage_and_rank_correlation_of_error_bars_are_shown(judged: Path) -> None:
@@ -52,7 +66,7 @@ def test_coverage_and_rank_correlation_of_error_bars_are_shown(judged: Path) -> 
 
 def test_error_bars_that_nothing_has_scaled_are_said_to_be_too_small(judged: Path) -> None:
     assert "Those of snap are not scaled" in bars_of(judged).lead
-    card = {"facts": {"calibration": {"energy": 1.3, "forces": 2.0}}}
+    card = {"training_structures": 20, "fit_seconds": 1.5, "facts": {"calibration": {"energy": 1.3, "forces": 2.0}}}
     (judged / "potentials/snap").mkdir(parents=True)
     write_json(judged / "potentials/snap/potential.json", card)
     assert "not scaled" not in bars_of(judged).lead
@@ -75,7 +89,7 @@ def test_sweep_shows_all_combinations_and_why_one_was_taken(tmp_path: Path) -> N
     rows.to_csv(folder / "snap.csv", index=False)
     write_json(folder / "snap.json", {"chosen": "twojmax-8", "reason": "cheapest of 2 that is good", "settings": {}})
     plot_sweep(rows, folder / "snap.png")
-    section = sweep_section(tmp_path, ["gap", "snap"])
+    section = sweep.section(results_of(tmp_path))
     assert shown(section.blocks) == [
         ["twojmax-2", "50.0", "0.500", "20.0", "5.00"],
         ["twojmax-8", "10.0", "0.100", "300", "1.00"],
@@ -86,4 +100,4 @@ def test_sweep_shows_all_combinations_and_why_one_was_taken(tmp_path: Path) -> N
 
 def test_nothing_is_said_where_there_is_neither(tmp_path: Path) -> None:
     assert bars_of(tmp_path).blocks == []
-    assert sweep_section(tmp_path, ["gap"]).blocks == []
+    assert sweep.section(results_of(tmp_path)).blocks == []

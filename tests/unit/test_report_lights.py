@@ -2,43 +2,61 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from jinja2 import Environment, StrictUndefined
 
 from entromax.config.models import CampaignSettings, Thresholds
-from entromax.report.findings import judge, summary_rows
-from entromax.report.html import number, signed
-from entromax.report.lights import Light, light, worst
-from entromax.report.results import ElementResults, PotentialResults
+from entromax.report.kit import Headline, Light, light, number, signed, worst
+from entromax.report.pages.verdict import headlines, judge
+from entromax.report.results import CrystalEos, ElementResults, PotentialResults, Robustness, SetErrors
 
 CAPTIONS = Path(__file__).parents[2] / "workflow/report"
+ELEMENT = {"d_nn": 2.86, "volume": [0.5, 1.6], "ground_state": "fcc", "crystals": {"fcc": {"volume": 16.5}}}
+SETTINGS = CampaignSettings.model_validate({"elements": {"Al": {**ELEMENT, "reference": {"engine": "emt"}}}})
 GOOD = {"structures": 10, "atoms": 40, "not_finite": 0, "energy_rmse": 5.0, "force_rmse": 0.05}
 FCC = {"reference": "minimum", "potential": "minimum", "minima": 1, "volume_error": 0.1, "bulk_modulus_error": 2.0}
 
 
-def potential(**changes: object) -> PotentialResults:
-    values: dict = {
+STABLE = {
+    "runs": 1,
+    "physical": 1,
+    "skipped": 0,
+    "fraction": 1.0,
+    "median_failure": None,
+    "nve": {"state": "conserved"},
+    "microseconds_per_atom_step": 9.0,
+}
+
+
+def potential(**changes: Any) -> PotentialResults:
+    values: dict[str, Any] = {
         "name": "gap",
         "folder": Path("nowhere"),
-        "potential": {},
+        "card": None,
         "errors": {"train": GOOD, "test": GOOD},
         "bins": pd.DataFrame(),
         "eos": {"fcc": FCC},
         "parameters": pd.DataFrame(),
-        "robustness": {"fraction": 1.0, "nve": {"state": "conserved"}},
+        "robustness": STABLE,
         "runs": pd.DataFrame(
             {"kind": ["hot"], "state": ["physical"], "temperature": [300.0], "compression": [1.0], "reason": [""]}
         ),
-        "transfer": {},
-    }
-    return PotentialResults(**(values | changes))
+        "transfer": None,
+        "error_bars": {},
+    } | changes
+    values["errors"] = {split: SetErrors.model_validate(one) for split, one in values["errors"].items()}
+    values["eos"] = {crystal: CrystalEos.model_validate(one) for crystal, one in values["eos"].items()}
+    values["robustness"] = Robustness.model_validate(values["robustness"])
+    return PotentialResults(**values)
 
 
-def results(states: list[str]) -> ElementResults:
+def results(states: list[str], thresholds: Thresholds | None = None) -> ElementResults:
     ledger = pd.DataFrame({"state": states, "reason": ""})
-    return ElementResults("Al", Path("nowhere"), ledger, pd.DataFrame(), {}, pd.DataFrame(), [])
+    settings = SETTINGS.model_copy(update={"thresholds": thresholds or Thresholds()})
+    return ElementResults("Al", Path("nowhere"), settings, ledger, {}, pd.DataFrame(), [])
 
 
 LABELLED = results(["converged"] * 100)
@@ -88,7 +106,7 @@ def test_deviations_carry_their_sign() -> None:
 
 
 def test_flawless_potential_is_green_and_still_says_what_was_not_tested() -> None:
-    verdict = judge(LABELLED, potential(), "fcc", Thresholds())
+    verdict = judge(LABELLED, potential())
     assert verdict.light.colour == "green"
     assert verdict.findings == []
     assert "Not tested" in verdict.note
@@ -142,7 +160,7 @@ def test_flawless_potential_is_green_and_still_says_what_was_not_tested() -> Non
             "3000 K and V/V₀ = 0.85 failed after 120 fs: atoms closer than 1.69 Å",
         ),
         (
-            {"robustness": {"fraction": 1.0, "nve": {"state": "drifts", "reason": "total energy drifts"}}},
+            {"robustness": STABLE | {"nve": {"state": "drifts", "reason": "total energy drifts"}}},
             "red",
             "total energy drifts",
         ),
@@ -162,34 +180,37 @@ def test_flawless_potential_is_green_and_still_says_what_was_not_tested() -> Non
     ],
 )
 def test_every_weakness_is_named(changes: dict, colour: str, words: str) -> None:
-    verdict = judge(LABELLED, potential(**changes), "fcc", Thresholds())
+    verdict = judge(LABELLED, potential(**changes))
     assert verdict.light.colour == colour
     assert words in " ".join(finding.text for finding in verdict.findings)
 
 
 def test_potential_without_a_minimum_is_red_not_unknown() -> None:
     lost = potential(eos={"fcc": {"reference": "minimum", "potential": "none", "potential_reason": "x", "minima": 1}})
-    rows = {row.quantity: row for row in summary_rows(LABELLED, lost, "fcc", Thresholds())}
-    assert rows["volume of fcc against the reference"].light.colour == "red"
-    assert rows["volume of fcc against the reference"].value == "no minimum"
+    (row,) = [one for one in headlines(LABELLED, lost) if one.quantity == "volume of fcc against the reference"]
+    assert row.light.colour == "red"
+    assert row.text_with_unit == "no minimum"
 
 
 def test_thresholds_of_the_configuration_decide() -> None:
     strict = Thresholds(energy_rmse=[1.0, 2.0], failed_labels=[1.0, 2.0])
-    rows = {
-        row.quantity: row for row in summary_rows(results(["converged"] * 9 + ["timeout"]), potential(), "fcc", strict)
-    }
+    rows = {one.quantity: one for one in headlines(results(["converged"] * 9 + ["timeout"], strict), potential())}
     assert rows["energy RMSE, unseen structures"].light.colour == "red"
-    assert rows["energy RMSE, unseen structures"].limits == "1 / 2 meV/atom"
+    assert rows["energy RMSE, unseen structures"].limits == [1.0, 2.0]
     assert rows["structures without a label"].light.colour == "red"
-    assert rows["structures without a label"].value == "10.0 %"
+    assert rows["structures without a label"].text_with_unit == "10.0 %"
+
+
+def test_every_threshold_of_a_number_is_used_once() -> None:
+    names = [name for name in Thresholds.model_fields if name not in ("phase_energy_error", "property_error")]
+    marked = Thresholds.model_validate({name: [k + 1, k + 2] for k, name in enumerate(names)})
+    found: list[Headline] = headlines(results(["converged"], marked), potential())
+    assert sorted(one.limits[0] for one in found) == [k + 1 for k in range(len(names))]
 
 
 @pytest.mark.parametrize("caption", sorted(CAPTIONS.glob("*.rst")), ids=lambda path: path.stem)
 def test_captions_render_with_the_default_configuration(caption: Path) -> None:
-    element = {"d_nn": 2.86, "volume": [0.5, 1.6], "ground_state": "fcc", "crystals": {"fcc": {"volume": 16.5}}}
-    settings = CampaignSettings.model_validate({"elements": {"Al": {**element, "reference": {"engine": "emt"}}}})
-    config = settings.model_dump(mode="json")
+    config = SETTINGS.model_dump(mode="json")
     wildcards = {"element": "Al", "potential": "gap", "property": "elastic", "iteration": "1", "training": "entropy"}
     params = {"properties": config["validation"]["property_settings"]}
     job = {"config": config, "wildcards": wildcards, "params": params}

@@ -26,18 +26,16 @@ from entromax.config.models import (
     RobustnessSettings,
     ValidationSettings,
 )
-from entromax.report import plot_dynamics, plot_eos, plot_errors, plot_labels, report_campaign, report_element
-from entromax.report.figures_library import (
-    describe,
-    plot_coverage,
-    plot_gallery,
-    plot_growth,
-    plot_histogram,
-    plot_prefix,
-    project,
-)
-from entromax.report.html import embed
-from entromax.report.sections import ENGINE_CITATIONS, FAMILY_CITATIONS
+from entromax.entropy.analysis import describe_shapes, project
+from entromax.report.kit import embed
+from entromax.report.pages.campaign import report_campaign
+from entromax.report.pages.element import report_element
+from entromax.report.topics.eos import plot_eos
+from entromax.report.topics.errors import plot_errors
+from entromax.report.topics.labels import plot_labels
+from entromax.report.topics.library import plot_growth, plot_library
+from entromax.report.topics.provenance import ENGINE_CITATIONS, FAMILY_CITATIONS
+from entromax.report.topics.robustness import plot_robustness
 from entromax.structures import crystal, eos_structures, with_sid, write_structures
 from entromax.validation import validate_eos, validate_errors, validate_robustness
 
@@ -134,28 +132,44 @@ def make_element(folder: Path) -> None:
     files = {"runs": tests / "robustness_runs.csv", "metrics": tests / "robustness.json"}
     robust = SETTINGS.validation.robustness
     validate_robustness(labels / "reference.extxyz", potential, ground_state="fcc", settings=robust, seed=1, **files)
-    plot_dynamics(files | {"map": tests / "robustness_runs.png"})
+    plot_robustness(files["runs"], tests / "robustness_runs.png")
     names = ("states", "seconds", "energy_volume")
     ledgers = [labels / "shard_1.parquet", labels / "reference.parquet"]
     plot_labels(ledgers, {name: folder / "figures" / f"{name}.png" for name in names}, element="Al")
 
 
-def make_library(folder: Path) -> None:
-    figures = folder / "figures"
+def make_library(folder: Path, *, grown: bool = True) -> None:
+    """Write what the jobs of the library write, in small: tables, pictures; traces only of one that was grown here."""
+    figures, analysis = folder / "figures", folder / "analysis"
     structures = library_structures("X", 1.0)
+    write_structures(folder / "library.extxyz", structures)
+    analysis.mkdir()
     rng = np.random.default_rng(0)
-    traces = pd.DataFrame({"round": 1, "batch": 1, "step": range(5), "h_nats": np.arange(5) - 9.0})
-    plot_growth(traces, figures / "growth.png", random_h={1: -8.0})
-    table = pd.DataFrame({"rank": range(12), "h_nats": np.arange(12.0), "h_random_nats": np.arange(12.0) - 3})
-    plot_prefix(table, figures / "prefix.png", labelled=6)
+    rows = {"rank": range(12), "h_nats": np.arange(12.0), "h_random_nats": np.arange(12.0) - 3}
+    pd.DataFrame(rows).to_csv(folder / "library.csv", index=False)
     sets = {"random": rng.normal(size=(40, 5)), "maximised": 2 * rng.normal(size=(60, 5))}
-    plot_coverage(sets, {"fcc": np.ones(5)}, figures / "coverage.png")
-    shapes = pd.concat([describe(structures, "random"), describe(structures, "maximised")])
-    for column in ("volume", "atoms", "nearest"):
-        plot_histogram(shapes, column, column, figures / f"{column}.png")
-    plot_gallery(structures, figures / "gallery.png")
+    project(sets, {"fcc": np.ones(5)}).save(analysis / "coverage.npz")
+    reach = {"crystal": "fcc", "v_star": 0.7, "leverage": [9.0, 1.0], "hull": 0.1, "nearest": 0.2}
+    pd.DataFrame({"set": ["random", "maximised"], **reach}).to_csv(analysis / "reach.csv", index=False)
+    shapes = pd.concat([describe_shapes(structures, "random"), describe_shapes(structures, "maximised")])
+    shapes.to_csv(analysis / "shapes.csv", index=False)
+    names = ("prefix", "coverage", "reach", "gallery", "volume", "atoms", "nearest")
+    files = {"library": folder / "library.extxyz", "table": folder / "library.csv"}
+    files |= {"coverage_table": analysis / "coverage.npz", "reach_table": analysis / "reach.csv"}
+    files |= {"shapes": analysis / "shapes.csv", **{name: figures / f"{name}.png" for name in names}}
+    plot_library(files, labelled=6)
+    if grown:
+        trace, random = folder / "round_1/batch_1.csv", analysis / "growth.csv"
+        trace.parent.mkdir()
+        pd.DataFrame({"step": range(5), "h_nats": np.arange(5) - 9.0}).to_csv(trace, index=False)
+        pd.DataFrame({"round": [1], "structures": [6], "h_nats": [-8.0]}).to_csv(random, index=False)
+        plot_growth([trace], random, figures / "growth.png")
     diversity = {"set": ["random", "maximised"], "n_structures": [9, 8], "n_environments": 20, "h_nats": [-8.0, -2.0]}
     pd.DataFrame(diversity | {"quests_0.03_nats": [2.0, 2.5]}).to_csv(folder / "diversity.csv", index=False)
+
+
+def page_of(library: Path, folder: Path, output: Path) -> None:
+    report_element("Al", SETTINGS, library_folder=library, folder=folder, output=output)
 
 
 class Page(HTMLParser):
@@ -190,7 +204,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setattr(f"entromax.validation.{module}.load_potential", lambda _: EMT())
         make_element(root / "Al")
     make_library(root / "library")
-    report_element("Al", SETTINGS, library=root / "library", folder=root / "Al", output=root / "Al" / "report.html")
+    page_of(root / "library", root / "Al", root / "Al" / "report.html")
     report_campaign(SETTINGS, results=root, figure=root / "figures" / "states.png", output=root / "report.html")
     yield root
 
@@ -229,7 +243,7 @@ def test_embedded_pictures_keep_their_colours(campaign: Path) -> None:
 
 def test_every_figure_has_its_data_beside_it_and_is_readable_in_size(campaign: Path) -> None:
     pictures = list(campaign.rglob("*.png"))
-    assert len(pictures) == 18
+    assert len(pictures) == 19
     for path in pictures:
         assert len(pd.read_csv(path.with_suffix(".csv"))) > 0, path
         with Image.open(path) as image:
@@ -262,7 +276,7 @@ def test_report_of_a_broken_potential_says_so(campaign: Path, tmp_path: Path, mo
         target = f"entromax.validation.{module}.load_potential"
         monkeypatch.setattr(target, lambda _: LennardJones(sigma=0.9, epsilon=30.0, rc=6.0))
     make_element(tmp_path / "Al")
-    report_element("Al", SETTINGS, library=campaign / "library", folder=tmp_path / "Al", output=tmp_path / "r.html")
+    page_of(campaign / "library", tmp_path / "Al", tmp_path / "r.html")
     page = Page((tmp_path / "r.html").read_text())
     verdicts = [attributes["class"] for _, attributes in page.tags if "verdict" in (attributes.get("class") or "")]
     assert verdicts == ["verdict red"]
@@ -271,26 +285,18 @@ def test_report_of_a_broken_potential_says_so(campaign: Path, tmp_path: Path, mo
 
 
 def test_report_without_validation_is_not_green(campaign: Path, tmp_path: Path) -> None:
-    report_element("Al", SETTINGS, library=campaign / "library", folder=tmp_path / "Al", output=tmp_path / "r.html")
+    page_of(campaign / "library", tmp_path / "Al", tmp_path / "r.html")
     page = Page((tmp_path / "r.html").read_text())
     assert "not fully tested" in page.text
     assert not any(attributes.get("class") == "verdict green" for _, attributes in page.tags)
 
 
-def test_projection_is_that_of_principal_components() -> None:
-    rng = np.random.default_rng(1)
-    q = rng.normal(size=(500, 4)) * [5.0, 2.0, 0.1, 0.1] + 7.0
-    projected, extra, explained = project({"one": q}, q[:1])
-    singular = np.linalg.svd(q - q.mean(axis=0), compute_uv=False)
-    assert explained == pytest.approx(singular[:2] ** 2 / np.sum(singular**2))
-    assert projected["one"].var(axis=0) == pytest.approx(singular[:2] ** 2 / len(q))
-    assert extra[0] == pytest.approx(projected["one"][0])
-
-
-def test_shapes_are_those_of_the_crystal() -> None:
-    row = describe([crystal("fcc", "X", 2**-0.5)], "random").iloc[0]
-    assert (row["volume"], row["atoms"]) == (pytest.approx(2**-0.5), 1)
-    assert row["nearest"] == pytest.approx(1.0)
+def test_library_without_traces_has_a_section_without_its_growth(tmp_path: Path) -> None:
+    make_library(tmp_path / "library", grown=False)
+    report_campaign(SETTINGS, results=tmp_path, figure=tmp_path / "states.png", output=tmp_path / "report.html")
+    page = Page((tmp_path / "report.html").read_text())
+    shown = [attributes["alt"] or "" for tag, attributes in page.tags if tag == "img"]
+    assert len(shown) == 7 and not any("optimiser steps" in alt for alt in shown)
 
 
 def test_every_engine_and_family_can_be_cited() -> None:

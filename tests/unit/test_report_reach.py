@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from entromax.report.figures_library import plot_reach
-from entromax.report.sections import reach_blocks
+from entromax.report.topics.library import plot_reach, reach_blocks
 
 
 def table() -> pd.DataFrame:

@@ -12,13 +12,20 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.morse import MorsePotential
 
-from entromax.config.models import CrystalSettings, ElementSettings, EmtSettings, EosSettings, LabelSettings, Thresholds
+from entromax.config.models import (
+    CampaignSettings,
+    CrystalSettings,
+    ElementSettings,
+    EmtSettings,
+    EosSettings,
+    LabelSettings,
+    Thresholds,
+)
 from entromax.config.models.validation import PropertySettings
 from entromax.labels.calculator import LabelCalculator, NoLabelError
-from entromax.report.figures_properties import plot_property
-from entromax.report.properties import all_numbers, load_properties, overview, property_findings
-from entromax.report.results import load_potential_results
-from entromax.report.viewer import view
+from entromax.report.kit import view
+from entromax.report.results import load_element_results
+from entromax.report.topics.properties import all_numbers, findings, load_properties, overview, plot_property
 from entromax.structures import crystal
 from entromax.validation.properties import PROPERTIES, Case, Quantity, Result
 from entromax.validation.properties.base import curve
@@ -204,7 +211,8 @@ def test_every_property_has_a_figure_with_its_data(validated: Path) -> None:
 
 
 def test_report_tells_failed_missing_and_not_applicable_apart(validated: Path) -> None:
-    potential = load_potential_results(validated, "gap")
+    results = load_element_results(validated, "Al", CampaignSettings(elements={"Al": element()}))
+    (potential,) = results.potentials
     properties = load_properties(potential)
     table = overview(properties, Thresholds(), "properties")
     rows = {row[0].text: [cell.text for cell in row] for row in table.cells()}
@@ -214,8 +222,8 @@ def test_report_tells_failed_missing_and_not_applicable_apart(validated: Path) -
     assert "against published values" in rows["Elastic constants"][1]
     numbers = {row[0].text: row for row in all_numbers(properties, Thresholds()).cells()}
     assert numbers["Elastic constants: C11 [GPa]"][2].text == "missing"
-    found = property_findings(potential, Thresholds())
-    assert any("Vacancy: no value" in text and light.colour == "red" for light, text in found)
+    found = findings(results, potential)
+    assert any("Vacancy: no value" in one.text and one.light.colour == "red" for one in found)
 
 
 def test_viewer_shows_small_cells_as_crystals() -> None:

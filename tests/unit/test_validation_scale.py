@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from entromax.config import CampaignSettings, load_campaign
 from entromax.config.models import CrystalSettings, ElementSettings, EmtSettings, LabelSettings
 from entromax.labels.store import LabelStore, stores
-from entromax.report import plot_scale
+from entromax.report.topics.scale import plot_scale
 from entromax.structures import crystal
 from entromax.validation.scale import ScaleError, derive_d_nn, nearest_distance
 

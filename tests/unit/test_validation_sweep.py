@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from entromax.config.models import GapSettings, SnapSettings
-from entromax.report.figures_sweep import plot_sweep
+from entromax.report.topics.sweep import plot_sweep
 from entromax.validation.sweep import rank
 from entromax.workflow import one_of, sweep_points
 

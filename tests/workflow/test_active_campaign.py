@@ -12,7 +12,9 @@ from test_plan import count_jobs
 
 from entromax.active.committee import Committee
 from entromax.cli import main
-from entromax.report.figures_active import active_section
+from entromax.progress import load_results
+from entromax.report.results import load_element_results
+from entromax.report.topics import active
 from entromax.structures.io import read_structures
 
 ACTIVE = Path(__file__).with_name("active.yaml")
@@ -115,8 +117,9 @@ def test_status_counts_the_batches(campaign: Path, capsys: pytest.CaptureFixture
 
 
 def test_report_shows_the_iterations(campaign: Path) -> None:
-    section = active_section(campaign / "results/Al", "snap")
+    settings = load_results(campaign / "results")
+    section = active.section(load_element_results(campaign / "results/Al", "Al", settings))
     tables = [block.table for block in section.blocks if block.table]
     assert len(tables) == 1 and len(tables[0].rows) == 3
     assert sum(len(block.images) for block in section.blocks) == 3
-    assert not active_section(campaign, "snap").blocks
+    assert not active.section(load_element_results(campaign, "Al", settings)).blocks

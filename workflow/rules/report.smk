@@ -16,17 +16,10 @@ rule save_config:
         "../../scripts/save_config.py"
 
 
-rule plot_library:
+rule plot_growth:
     input:
-        state="<results>/library/round_0/state.npz",
-        random="<results>/library/random.extxyz",
-        library="<results>/library/library.extxyz",
-        table="<results>/library/library.csv",
-        traces=expand(
-            "<results>/library/round_{round}/batch_{batch}.csv",
-            round=ROUNDS,
-            batch=BATCHES,
-        ),
+        random="<results>/library/analysis/growth.csv",
+        traces=TRACES,
     output:
         growth=report(
             "<results>/library/figures/growth.png",
@@ -34,6 +27,22 @@ rule plot_library:
             category="library",
             labels={"figure": "entropy by step and round"},
         ),
+    log:
+        "<logs>/plot_growth.log",
+    conda:
+        "../../envs/entromax.yaml"
+    script:
+        "../../scripts/plot_growth.py"
+
+
+rule plot_library:
+    input:
+        library="<results>/library/library.extxyz",
+        table="<results>/library/library.csv",
+        coverage_table="<results>/library/analysis/coverage.npz",
+        reach_table="<results>/library/analysis/reach.csv",
+        shapes="<results>/library/analysis/shapes.csv",
+    output:
         prefix=report(
             "<results>/library/figures/prefix.png",
             caption="../report/prefix.rst",
@@ -58,7 +67,6 @@ rule plot_library:
             category="library",
             labels={"figure": "gallery of structures"},
         ),
-        diversity="<results>/library/diversity.csv",
         volume=report(
             "<results>/library/figures/volume.png",
             caption="../report/histogram.rst",
@@ -82,8 +90,6 @@ rule plot_library:
     conda:
         "../../envs/entromax.yaml"
     params:
-        library=lookup(dpath="library", within=config),
-        elements=lookup(dpath="elements", within=config),
         labelled=lookup(dpath="labels/structures", within=config),
     script:
         "../../scripts/plot_library.py"
@@ -126,7 +132,8 @@ rule plot_labels:
 rule report_element:
     input:
         "<results>/library/diversity.csv",
-        "<results>/library/figures/growth.png",
+        "<results>/library/figures/prefix.png",
+        if_any(TRACES, "<results>/library/figures/growth.png"),
         "<results>/{element}/figures/states.png",
         "<results>/{element}/dataset/manifest.parquet",
         expand(

@@ -11,7 +11,7 @@ from entromax.config.load import ConfigError
 from entromax.config.models import CampaignSettings
 from entromax.labels.record import STATES
 from entromax.progress import load_results
-from entromax.report.html import Block, Section, Table, number, write_page
+from entromax.report.kit import Block, Section, Table, number, write_page
 from entromax.report.results import ElementResults, PotentialResults, load_element_results
 from entromax.runtime import atomic_path, package_version
 
@@ -63,8 +63,7 @@ class Campaign:
                 "the key `results` of the campaign says, by default `results` where it was run"
             )
         settings = load_results(root)
-        potentials = list(settings.potentials)
-        return cls(root, settings, {e: load_element_results(root / e, e, potentials) for e in settings.elements})
+        return cls(root, settings, {e: load_element_results(root / e, e, settings) for e in settings.elements})
 
 
 def compare(first: Campaign, second: Campaign) -> pd.DataFrame:
@@ -125,44 +124,47 @@ def _labels(element: str, results: ElementResults) -> Iterator[Row]:
     yield ("labels", f"{element} time of all labels [s]"), float(ledger["seconds"].sum())
     yield ("labels", f"{element} median time of a label [s]"), float(ledger["seconds"].median())
     for role in ("train", "validation", "test"):
-        yield ("labels", f"{element} {role} structures"), results.dataset.get("roles", {}).get(role)
+        yield ("labels", f"{element} {role} structures"), results.roles.get(role)
 
 
 def _errors(name: str, potential: PotentialResults) -> Iterator[Row]:
     for split, numbers in potential.errors.items():
         if split in ("test", "conventional"):
             for key, label in ERRORS.items():
-                yield ("errors", f"{name}, {split} set: {label}"), numbers.get(key)
+                yield ("errors", f"{name}, {split} set: {label}"), getattr(numbers, key)
 
 
 def _eos(name: str, potential: PotentialResults) -> Iterator[Row]:
     for crystal, entry in potential.eos.items():
-        yield ("E(V)", f"{name}, {crystal}: minimum"), "yes" if entry["potential"] == "minimum" else "none"
+        yield ("E(V)", f"{name}, {crystal}: minimum"), "yes" if entry.potential == "minimum" else "none"
         for key, label in EOS.items():
-            yield ("E(V)", f"{name}, {crystal}: {label}"), entry.get(key)
+            yield ("E(V)", f"{name}, {crystal}: {label}"), getattr(entry, key)
 
 
 def _robustness(name: str, potential: PotentialResults) -> Iterator[Row]:
     summary = potential.robustness
-    if not summary:
+    if summary is None:
         return
-    relaxed = summary.get("relaxations", {"runs": 0})
-    yield ("robustness", f"{name}: runs tested"), summary["runs"] - summary["skipped"]
-    yield ("robustness", f"{name}: physical [%]"), None if summary["fraction"] is None else 100 * summary["fraction"]
-    if relaxed["runs"]:
-        share = 100 * relaxed["physical"] / relaxed["runs"]
+    relaxed = summary.relaxations
+    yield ("robustness", f"{name}: runs tested"), summary.tested
+    yield ("robustness", f"{name}: physical [%]"), None if summary.fraction is None else 100 * summary.fraction
+    if relaxed.runs:
+        share = 100 * relaxed.physical / relaxed.runs
         yield ("robustness", f"{name}: relaxations of random cells, physical [%]"), share
-    yield ("robustness", f"{name}: energy drift [meV/atom/ps]"), summary["nve"]["drift"]
-    yield ("robustness", f"{name}: µs per atom and step"), summary["microseconds_per_atom_step"]
+    yield ("robustness", f"{name}: energy drift [meV/atom/ps]"), summary.nve.drift
+    yield ("robustness", f"{name}: µs per atom and step"), summary.microseconds_per_atom_step
 
 
 def _transfer(name: str, potential: PotentialResults) -> Iterator[Row]:
-    if potential.transfer:
-        yield ("transfer", f"{name}: labels a side"), potential.transfer["n_labels"]
+    if potential.transfer is None:
+        return
+    yield ("transfer", f"{name}: labels a side"), potential.transfer.n_labels
     for key, words in TRANSFER.items():
         for measure in ("energy_rmse", "force_rmse"):
-            if key in potential.transfer:
-                yield ("transfer", f"{name}, {words}: {ERRORS[measure]}"), potential.transfer[key][measure]
+            yield (
+                ("transfer", f"{name}, {words}: {ERRORS[measure]}"),
+                getattr(getattr(potential.transfer, key), measure),
+            )
 
 
 _PARTS: tuple[Callable[[str, PotentialResults], Iterator[Row]], ...] = (_errors, _eos, _robustness, _transfer)

@@ -1,4 +1,4 @@
-"""Figures and section of active learning: what was chosen, and what it has brought."""
+"""Active learning: what was chosen, and what it has brought."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,10 +6,23 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from entromax.report.html import Block, Cell, Section, Table, embed, number
-from entromax.report.results import read_csv
-from entromax.report.sections import present
-from entromax.report.style import BLUE, GREY, INK, ORANGE, VERMILION, figure, label_logarithmic
+from entromax.report.kit import (
+    BLUE,
+    GREY,
+    INK,
+    ORANGE,
+    VERMILION,
+    Block,
+    Cell,
+    Section,
+    Table,
+    embed,
+    figure,
+    label_logarithmic,
+    number,
+    present,
+)
+from entromax.report.results import ElementResults, read_csv
 
 ORIGINS = {"library": BLUE, "dynamics": ORANGE}
 
@@ -63,21 +76,14 @@ def plot_iterations(rows: pd.DataFrame, path: str | Path) -> None:
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1, fontsize=10)
 
 
-def active_section(folder: Path, potential: str) -> Section:
-    """Return the section on active learning.
-
-    Args:
-        folder: results of the element.
-        potential: whose committee chose.
-
-    Returns:
-        A section without blocks when there was none.
-    """
-    curve = read_csv(folder / "active/curve.csv")
+def section(results: ElementResults) -> Section:
+    """Return the section on active learning; it has no blocks when there was none."""
+    folder, settings = results.folder, results.settings.active
+    curve = read_csv(folder / "active/curve.csv") if settings.iterations else pd.DataFrame()
     lead = (
-        f"After each fit of {potential} its committee looked at unlabelled structures of the library and at hot, "
-        "compressed and random cells that it had moved itself. Where its members disagreed most, and about different "
-        "things, the next labels were made. The chosen structures are only ever trained on: the test set is the same "
+        f"After each fit of {settings.potential} its committee looked at unlabelled structures of the library and at "
+        "hot, compressed and random cells that it had moved itself. Where its members disagreed most, and about "
+        "different things, the next labels were made. The chosen structures are only ever trained on: the test set is the same "
         "in all rows."
     )
     if curve.empty:

@@ -1,6 +1,6 @@
-"""Figures of the labels: how they ended, what they cost, what they hold."""
+"""Labels: how they ended and why, what they cost, what they hold, what quality control removed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,22 +8,51 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from entromax.dataset.aggregate import ACTIVE
-from entromax.report.style import (
+from entromax.report.kit import (
     BLUE,
     COLOURS,
     CRYSTAL_COLOURS,
     CRYSTAL_MARKERS,
     INK,
     ORANGE,
+    Block,
+    Headline,
+    Section,
+    Table,
+    embed,
     figure,
     label_logarithmic,
+    light,
+    number,
+    present,
     say_nothing_to_draw,
 )
+from entromax.report.results import ElementResults, PotentialResults, read_ledgers
 
 STATES = ("converged", "unconverged", "timeout", "crashed", "rejected")
 MAX_REASON = 60
 CLOUDS = {"library": BLUE, ACTIVE: ORANGE}
 """Kinds of labels that are no curves, and their colours."""
+MAX_ROWS = 25
+"""Failures and outliers listed; the tables on disk hold all of them."""
+
+
+def plot_labels(ledgers: Sequence[str | Path], figures: Mapping[str, str | Path], *, element: str) -> None:
+    """Draw the labels of one element.
+
+    Args:
+        ledgers: parquet ledgers of all shards and of the reference.
+        figures: PNG files to write: ``states``, ``seconds``, ``energy_volume``.
+        element: chemical symbol.
+    """
+    everything = read_ledgers([Path(path) for path in ledgers])
+    chosen = everything[everything["config_type"].isin(("library", ACTIVE))]
+    plot_states({element: chosen}, figures["states"])
+    _plot_seconds(chosen, figures["seconds"])
+    labelled = everything[(everything["state"] == "converged") & (everything["config_type"] != "isolated_atom")]
+    cloud = labelled[["sid", "config_type", "volume", "energy"]].copy()
+    cloud["energy"] -= cloud["energy"].min()
+    _plot_energy_volume(cloud, figures["energy_volume"])
 
 
 def shorten(reason: str, length: int = MAX_REASON) -> str:
@@ -81,7 +110,7 @@ def plot_states(ledgers: Mapping[str, pd.DataFrame], path: str | Path) -> None:
         axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=3, handlelength=1, columnspacing=1.2)
 
 
-def plot_seconds(ledger: pd.DataFrame, path: str | Path) -> None:
+def _plot_seconds(ledger: pd.DataFrame, path: str | Path) -> None:
     """Draw how long the structures took, by number of atoms when the ledger knows it.
 
     Args:
@@ -114,7 +143,7 @@ def plot_seconds(ledger: pd.DataFrame, path: str | Path) -> None:
             axes.set(xlabel="seconds per label", ylabel="structures")
 
 
-def plot_energy_volume(table: pd.DataFrame, path: str | Path) -> None:
+def _plot_energy_volume(table: pd.DataFrame, path: str | Path) -> None:
     """Draw the labels as energy against volume.
 
     Args:
@@ -139,3 +168,82 @@ def plot_energy_volume(table: pd.DataFrame, path: str | Path) -> None:
         axes.set_ylim(bottom=-0.03 * max(float(table["energy"].max()), 0.1) if len(table) else None)
         axes.set(xlabel="volume [Å³/atom]", ylabel="energy above the lowest [eV/atom]")
         axes.legend(loc="upper right")
+
+
+def headlines(results: ElementResults, _: PotentialResults) -> list[Headline]:
+    """Return the part of the structures without a label; it is the same for all potentials."""
+    failed, limits = results.failed_fraction, results.thresholds.failed_labels
+    value = None if failed is None else 100 * failed
+    return [Headline("structures without a label", "no label", "%", value, limits, of_potential=False)]
+
+
+def section(results: ElementResults) -> Section:
+    """Return how the labels ended, what failed and why, and what quality control removed."""
+    figures = results.folder / "figures"
+    failed = results.failed_fraction
+    verdict = light(None if failed is None else 100 * failed, results.thresholds.failed_labels)
+    states = state_table(results.ledger) if len(results.ledger) else pd.DataFrame()
+    rows = [
+        (row["state"], str(row["structures"]), row["reasons"] or "–")
+        for row in states.to_dict("records")
+        if row["structures"]
+    ]
+    lead = (
+        "Every structure ends in one state with a reason; none is dropped in silence. "
+        f"Without a label: {'–' if failed is None else f'{failed:.1%}'} of the structures ({verdict.word})."
+    )
+    images = embed(figures / "states.png", "Structures by final state", "How the calculations ended.")
+    images += embed(
+        figures / "seconds.png",
+        "Seconds per label against atoms in the cell",
+        "Cost of each structure, all attempts together.",
+    )
+    images += embed(
+        figures / "energy_volume.png",
+        "Energy of the labels against their volume",
+        "What the potential is fitted to: every labelled structure, and the reference crystals as lines.",
+    )
+    blocks = [Block(table=Table(("state", "structures", "most frequent reasons"), rows, wide=(2,)))] if rows else []
+    blocks += present(images)
+    blocks += _listing(results.ledger[results.ledger["state"] != "converged"], "structures without a label")
+    blocks += _outliers(results.manifest)
+    return Section("labels", "Labels", lead, blocks)
+
+
+def _listing(table: pd.DataFrame, what: str) -> list[Block]:
+    if table.empty:
+        return []
+    known = [name for name in ("sid", "state", "atoms", "volume", "attempts", "seconds") if name in table]
+    headings = {"volume": "volume [Å³/atom]", "seconds": "time [s]"}
+    rows = []
+    for row in table.head(MAX_ROWS).to_dict("records"):
+        rows.append([*(number(row[name]) for name in known), shorten(str(row.get("reason") or ""), 160)])
+    columns = [*(headings.get(name, name) for name in known), "reason"]
+    more = f", first {MAX_ROWS}" if len(table) > MAX_ROWS else ""
+    return [Block(fold=f"{len(table)} {what}{more}", table=Table(columns, rows, wide=(len(columns) - 1,)))]
+
+
+def _outliers(manifest: pd.DataFrame) -> list[Block]:
+    """Return the labelled structures that quality control left out of the dataset, with the rule they broke."""
+    if manifest.empty:
+        return []
+    removed = manifest[manifest["role"].isin(("outlier", "duplicate"))]
+    removed = removed.assign(state=removed["role"], reason=removed["rule"])
+    return _listing(removed, "labelled structures left out by quality control")
+
+
+def campaign_section(results: Sequence[ElementResults], picture: Path) -> Section:
+    """Return how the labels of all elements ended, and draw it to ``picture`` (PNG)."""
+    ledgers = {one.element: one.ledger for one in results if len(one.ledger)}
+    if not ledgers:
+        return Section("labels", "Labels", "", [])
+    plot_states(ledgers, picture)
+    images = embed(picture, "Final states of the structures by element", "How the calculations ended, by element.")
+    rows = []
+    for one in results:
+        if one.element in ledgers:
+            seconds, counts = one.ledger["seconds"], (str(len(one.ledger)), str(one.labelled))
+            rows.append((one.element, *counts, number(seconds.median()), number(seconds.sum() / 3600)))
+    columns = ("element", "structures", "labelled", "median time [s]", "total time [h]")
+    lead = "The same library, scaled to each element. Reasons of failures stand in the reports of the elements."
+    return Section("labels", "Labels", lead, [Block(table=Table(columns, rows)), *present(images)])

@@ -11,8 +11,8 @@ from typing import Any
 import PIL.Image
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from entromax.report.lights import Light
-from entromax.report.viewer import Viewer
+from entromax.report.kit.lights import Light
+from entromax.report.kit.viewer import Viewer
 from entromax.runtime import atomic_path
 
 NOTHING = "–"
@@ -104,6 +104,11 @@ def embed(path: Path, alt: str, caption: str) -> list[Image]:
         return []
     data = base64.b64encode(_light(path)).decode()
     return [Image(f"data:image/png;base64,{data}", alt, caption)]
+
+
+def present(images: list[Image]) -> list[Block]:
+    """Return a block of images, or none when there are none."""
+    return [Block(images=images)] if images else []
 
 
 def _light(path: Path) -> bytes:

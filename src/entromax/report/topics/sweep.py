@@ -1,15 +1,19 @@
-"""Figure and section of a sweep: accuracy against cost."""
+"""Sweeps: accuracy of every combination of settings against its cost, and which was taken."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from entromax.report.html import Block, Section, Table, embed, number
-from entromax.report.results import read_csv, read_json
-from entromax.report.sections import present
-from entromax.report.style import BLUE, GREY, VERMILION, figure
+from entromax.report.kit import BLUE, GREY, VERMILION, Block, Section, Table, embed, figure, number, present
+from entromax.report.results import ElementResults, Written, read_csv, read_written
+
+
+class Choice(Written):
+    """What ``choose_potential`` took, and why."""
+
+    chosen: str
+    reason: str
 
 
 def plot_sweep(rows: pd.DataFrame, path: str | Path) -> None:
@@ -39,27 +43,18 @@ def plot_sweep(rows: pd.DataFrame, path: str | Path) -> None:
         axes.legend()
 
 
-def sweep_section(folder: Path, potentials: Sequence[str]) -> Section:
-    """Return the section on sweeps: what was tried, what was chosen and why.
-
-    Args:
-        folder: results of the element.
-        potentials: names of its potentials.
-
-    Returns:
-        A section without blocks when there was no sweep.
-    """
+def section(results: ElementResults) -> Section:
+    """Return the section on sweeps: what was tried, what was taken and why; it has no blocks when there was none."""
+    folder = results.folder / "sweeps"
     blocks: list[Block] = []
     columns = ("combination", "energy RMSE [meV/atom]", "force RMSE [eV/Å]", "µs per atom and step", "score")
     keys = ("energy_rmse", "force_rmse", "microseconds", "score")
-    for name in potentials:
-        table, chosen = read_csv(folder / "sweeps" / f"{name}.csv"), read_json(folder / "sweeps" / f"{name}.json")
-        if table.empty or not chosen:
+    for name in (potential.name for potential in results.potentials):
+        table, choice = read_csv(folder / f"{name}.csv"), read_written(folder / f"{name}.json", Choice)
+        if table.empty or choice is None:
             continue
         rows = [[str(row["point"]), *(number(row[key]) for key in keys)] for row in table.to_dict("records")]
-        images = embed(
-            folder / "sweeps" / f"{name}.png", f"Sweep of {name}: error against cost", f"{name}: the choice."
-        )
-        text = f"{name}: taken is {chosen['chosen']}, the {chosen['reason']}."
+        images = embed(folder / f"{name}.png", f"Sweep of {name}: error against cost", f"{name}: the choice.")
+        text = f"{name}: taken is {choice.chosen}, the {choice.reason}."
         blocks += [Block(text=text, table=Table(columns, rows)), *present(images)]
     return Section("sweep", "Choice of settings", "Errors on the validation set and cost of every combination.", blocks)

@@ -1,4 +1,4 @@
-"""Figure of the length scale of an element."""
+"""The length scale of an element: the E(V) that it comes from."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from entromax.report.style import COLOURS, GREY, figure
+from entromax.report.kit import COLOURS, GREY, figure
 from entromax.validation.eos import birch_murnaghan
 
 

@@ -1,16 +1,25 @@
-"""Figures and section of the transfer test: the library against a conventional set."""
+"""Transfer: the library against a conventional set, each tested on both."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 
-from entromax.report.html import Block, Cell, Section, Table, embed, number
-from entromax.report.results import read_json
-from entromax.report.sections import present
-from entromax.report.style import BLUE, ORANGE, figure, label_logarithmic
+from entromax.report.kit import (
+    BLUE,
+    ORANGE,
+    Block,
+    Cell,
+    Section,
+    Table,
+    embed,
+    figure,
+    label_logarithmic,
+    number,
+    present,
+)
+from entromax.report.results import ElementResults, PotentialResults, Robustness, Transfer, TransferErrors, read_written
 
 TRAINING = {"entropy": ("entropy set", BLUE), "conventional": ("conventional set", ORANGE)}
 """Name and colour of what a potential was fitted to."""
@@ -54,20 +63,12 @@ def plot_transfer(files: Mapping[str, str | Path]) -> None:
             )
 
 
-def transfer_section(folders: Mapping[str, Path]) -> Section:
-    """Return the section on transfer.
-
-    Args:
-        folders: validation folder of each potential of the element, by its name.
-
-    Returns:
-        A section without blocks when no potential was tested so.
-    """
+def section(results: ElementResults) -> Section:
+    """Return the section on transfer; it has no blocks when no potential was tested so."""
     blocks: list[Block] = []
-    for name, folder in folders.items():
-        result = read_json(folder / "transfer.json")
-        if result:
-            blocks += _blocks(name if len(folders) > 1 else "", folder, result)
+    for potential in results.potentials:
+        if potential.transfer:
+            blocks += _blocks(potential, results.prefix(potential), potential.transfer)
     lead = (
         "Two potentials of the same family and settings, fitted to equal numbers of labels of the same engine: one to "
         "the entropy-maximised library, one to a conventional set (strained and vibrating crystals, melts, vacancies, "
@@ -77,14 +78,12 @@ def transfer_section(folders: Mapping[str, Path]) -> Section:
     return Section("transfer", "Transfer", lead, blocks)
 
 
-def _blocks(name: str, folder: Path, result: Mapping[str, Any]) -> list[Block]:
-    prefix = f"{name}: " if name else ""
+def _blocks(potential: PotentialResults, prefix: str, result: Transfer) -> list[Block]:
     rows: list[Sequence[Cell | str]] = []
-    for letter, title in (("a", result["a"]), ("b", result["b"])):
-        cells = [result[f"{letter}_on_{tested}"] for tested in ("a", "b")]
-        rows.append([title, *(text for cell in cells for text in (number(cell["energy_rmse"]), _force(cell)))])
-    ratios = [result["away_over_home"][f"on_{tested}"] for tested in ("a", "b")]
-    factors = [f"× {number(ratio[key], 2)}" for ratio in ratios for key in ("energy_rmse", "force_rmse")]
+    for title, on_a, on_b in ((result.a, result.a_on_a, result.a_on_b), (result.b, result.b_on_a, result.b_on_b)):
+        rows.append([title, number(on_a.energy_rmse), _force(on_a), number(on_b.energy_rmse), _force(on_b)])
+    ratios = (result.away_over_home.on_a, result.away_over_home.on_b)
+    factors = [f"× {number(value, 2)}" for ratio in ratios for value in (ratio.energy_rmse, ratio.force_rmse)]
     rows.append(["the other set over its own", *factors])
     columns = ("fitted to", *(f"{what}, {on}" for on in ("entropy set", "conventional set") for what in _HEADINGS))
     blocks = [
@@ -92,12 +91,13 @@ def _blocks(name: str, folder: Path, result: Mapping[str, Any]) -> list[Block]:
         Block(table=_costs(prefix, result)),
     ]
     images = embed(
-        folder / "transfer_energy.png",
+        potential.folder / "transfer_energy.png",
         "Energy error against the number of training labels",
         "Energies. Colour: what the potential was fitted to. Broken lines: tested on the conventional set.",
     )
-    images += embed(folder / "transfer_force.png", "Force error against the number of training labels", "Forces.")
-    return [*blocks, *present(images), *_robustness(prefix, folder)]
+    picture = potential.folder / "transfer_force.png"
+    images += embed(picture, "Force error against the number of training labels", "Forces.")
+    return [*blocks, *present(images), *_robustness(prefix, potential.folder)]
 
 
 def _robustness(prefix: str, folder: Path) -> list[Block]:
@@ -105,17 +105,17 @@ def _robustness(prefix: str, folder: Path) -> list[Block]:
     rows: list[Sequence[Cell | str]] = []
     images = []
     for name, (words, _) in TRAINING.items():
-        summary = read_json(folder / f"robustness_{name}.json")
-        if not summary:
+        summary = read_written(folder / f"robustness_{name}.json", Robustness)
+        if summary is None:
             continue
-        relaxed, failure = summary["relaxations"], summary["median_failure"]
+        relaxed, failure = summary.relaxations, summary.median_failure
         rows.append(
             [
                 words,
-                f"{summary['physical']} of {summary['runs'] - summary['skipped']}",
+                f"{summary.physical} of {summary.tested}",
                 "no failure" if failure is None else number(failure),
-                f"{relaxed['physical']} of {relaxed['runs']}" if relaxed["runs"] else "not made",
-                summary["nve"]["state"],
+                f"{relaxed.physical} of {relaxed.runs}" if relaxed.runs else "not made",
+                summary.nve.state,
             ]
         )
         picture = folder / f"robustness_{name}_runs.png"
@@ -130,20 +130,18 @@ def _robustness(prefix: str, folder: Path) -> list[Block]:
     return [Block(table=Table(columns, rows, f"{prefix}robustness")), *present(images)] if rows else []
 
 
-def _costs(prefix: str, result: Mapping[str, Any]) -> Table:
+def _costs(prefix: str, result: Transfer) -> Table:
     """Return what the two training sets have cost: labels, atoms, CPU time (which no other job disturbs), time."""
-    processor = result.get("label_cpu_s", {})  # campaigns before its time do not know it
     rows = []
-    for letter in ("a", "b"):
-        costs = result["n_labels"], result["n_atoms"][letter], processor.get(letter), result["label_seconds"][letter]
-        rows.append([result[letter], *map(number, costs)])
+    for letter, title in (("a", result.a), ("b", result.b)):
+        costs = result.n_labels, result.n_atoms[letter], result.label_cpu_s.get(letter), result.label_seconds[letter]
+        rows.append([title, *map(number, costs)])
     return Table(("training set", "labels", "atoms", "CPU time [s]", "time that passed [s]"), rows, f"{prefix}cost")
 
 
 _HEADINGS = ("energy [meV/atom]", "force [eV/Å]")
 
 
-def _force(cell: Mapping[str, Any]) -> str:
+def _force(errors: TransferErrors) -> str:
     """Return the force error, and how many structures have none because the potential gave no finite number."""
-    lost = cell["not_finite"]
-    return number(cell["force_rmse"]) + (f" ({lost} not finite)" if lost else "")
+    return number(errors.force_rmse) + (f" ({errors.not_finite} not finite)" if errors.not_finite else "")

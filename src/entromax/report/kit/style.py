@@ -47,7 +47,7 @@ CRYSTAL_MARKERS = {"fcc": "o", "bcc": "s", "hcp": "h", "sc": "D", "diamond": "^"
 
 WIDTH, HEIGHT, DPI = 5.4, 3.7, 170
 
-SHEET = Path(__file__).with_name("templates") / "entromax.mplstyle"
+SHEET = Path(__file__).parents[1] / "templates" / "entromax.mplstyle"
 
 
 @contextmanager

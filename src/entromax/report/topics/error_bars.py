@@ -1,16 +1,13 @@
-"""Figure and section of error bars: how many true errors they cover."""
+"""Error bars: how many true errors they cover."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from entromax.report.html import Block, Section, Table, embed, number
-from entromax.report.results import PotentialResults, read_json
-from entromax.report.sections import present
-from entromax.report.style import BLUE, INK, VERMILION, figure
+from entromax.report.kit import BLUE, INK, VERMILION, Block, Section, Table, embed, figure, number, present
+from entromax.report.results import ElementResults
 
 COLOURS = {"energy": BLUE, "forces": VERMILION}
 
@@ -34,31 +31,21 @@ def plot_error_bars(rows: pd.DataFrame, path: str | Path) -> None:
         axes.legend(loc="upper left")
 
 
-def error_bars_section(potentials: Sequence[PotentialResults]) -> Section:
-    """Return the section on error bars.
-
-    Args:
-        potentials: all of the element.
-
-    Returns:
-        A section without blocks when no potential has error bars.
-    """
+def section(results: ElementResults) -> Section:
+    """Return the section on error bars; it has no blocks when no potential has any."""
     rows, images = [], []
-    unscaled = []
-    for potential in potentials:
-        name, folder = potential.name, potential.folder
-        judged = read_json(folder / "error_bars.json")
-        for quantity, unit in judged.get("units", {}).items():
-            one = judged[quantity]
-            covered = [f"{number(100 * part)} %" for part in one["coverage"].values()]
-            label = f"{name}: {quantity} [{unit}]"
-            rows.append(
-                [label, number(one["n"]), *(number(one[key]) for key in ("rmse", "mean_bar", "spearman")), *covered]
-            )
-            promised = [f"inside {100 * float(level):.3g} %" for level in one["coverage"]]
-        if judged and potential.potential.get("facts", {}).get("calibration") is None:
+    unscaled, promised = [], []
+    for potential in results.potentials:
+        name = potential.name
+        for quantity, one in potential.error_bars.items():
+            values = map(number, (one.n, one.rmse, one.mean_bar, one.spearman))
+            covered = [f"{number(100 * part)} %" for part in one.coverage.values()]
+            rows.append([f"{name}: {quantity} [{one.unit}]", *values, *covered])
+            promised = [f"inside {100 * float(level):.3g} %" for level in one.coverage]
+        if potential.error_bars and not (potential.card and potential.card.calibrated):
             unscaled.append(name)
-        images += embed(folder / "error_bars.png", f"Coverage of the error bars of {name}", f"{name}: coverage.")
+        picture = potential.folder / "error_bars.png"
+        images += embed(picture, f"Coverage of the error bars of {name}", f"{name}: coverage.")
     lead = (
         "Some families give every energy and force an error bar, scaled on the validation set. Here the bars meet the "
         "true errors of the test set: the part of them inside intervals that promise to hold 50 to 95 %; and the rank "

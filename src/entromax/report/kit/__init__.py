@@ -1,0 +1,54 @@
+"""What topics and pages are made of: pieces of a page, lights and findings, the look of figures."""
+
+from entromax.report.kit.findings import Finding, Headline
+from entromax.report.kit.html import Block, Cell, Image, Section, Table, embed, number, present, signed, write_page
+from entromax.report.kit.lights import Light, light, worst
+from entromax.report.kit.style import (
+    BLUE,
+    COLOURS,
+    CRYSTAL_COLOURS,
+    CRYSTAL_MARKERS,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PALE,
+    VERMILION,
+    figure,
+    label_logarithmic,
+    say_nothing_to_draw,
+)
+from entromax.report.kit.viewer import Viewer, view
+
+__all__ = [
+    "BLUE",
+    "COLOURS",
+    "CRYSTAL_COLOURS",
+    "CRYSTAL_MARKERS",
+    "GREEN",
+    "GREY",
+    "INK",
+    "ORANGE",
+    "PALE",
+    "VERMILION",
+    "Block",
+    "Cell",
+    "Finding",
+    "Headline",
+    "Image",
+    "Light",
+    "Section",
+    "Table",
+    "Viewer",
+    "embed",
+    "figure",
+    "label_logarithmic",
+    "light",
+    "number",
+    "present",
+    "say_nothing_to_draw",
+    "signed",
+    "view",
+    "worst",
+    "write_page",
+]

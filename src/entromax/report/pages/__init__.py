@@ -1,0 +1,1 @@
+"""The pages: of an element, of a campaign, of two campaigns side by side."""

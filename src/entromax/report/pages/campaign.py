@@ -1,0 +1,86 @@
+"""The report of a campaign: all elements side by side, and the library they share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from entromax.config.models import CampaignSettings
+from entromax.report.kit import Block, Cell, Table, worst, write_page
+from entromax.report.pages.verdict import Verdict, headlines, judge
+from entromax.report.results import ElementResults, load_element_results
+from entromax.report.topics import labels, library, provenance
+from entromax.runtime import package_version
+
+
+def overview(results: Sequence[ElementResults]) -> Block:
+    """Return the traffic lights of every element and potential in one table."""
+    rows: list[Sequence[Cell | str]] = []
+    columns = ["potential"]
+    for one in results:
+        for potential in one.potentials:
+            found = headlines(one, potential)
+            columns = ["potential", *(f"{headline.heading} [{headline.unit}]" for headline in found)]
+            rows.append([f"{one.element} {potential.name}", *(Cell(each.text, each.light) for each in found)])
+    return Block(table=Table(columns, rows, "Every potential against the thresholds"))
+
+
+def element_verdict(one: ElementResults) -> Verdict:
+    """Return the worst findings of an element's potentials, at most three, with a pointer to its report."""
+    verdicts = [judge(one, potential) for potential in one.potentials]
+    findings = [finding for verdict in verdicts for finding in verdict.findings]
+    state = worst(verdict.light for verdict in verdicts)
+    titles = {
+        "green": "no weakness in these tests",
+        "amber": "usable with care",
+        "red": "weak",
+        "none": "not fully tested",
+    }
+    count = len(findings) - 3
+    more = (
+        f"{count} more {'finding' if count == 1 else 'findings'} in the report of {one.element}." if count > 0 else ""
+    )
+    return Verdict(state, f"{one.element}: {titles[state.colour]}", findings[:3], more)
+
+
+def report_campaign(settings: CampaignSettings, *, results: str | Path, figure: str | Path, output: str | Path) -> None:
+    """Write the report of the campaign as one HTML file without outside references.
+
+    Args:
+        settings: merged configuration; its thresholds colour the lights.
+        results: folder of all results (``library/`` and one folder per element).
+        figure: PNG written: final states of the structures by element.
+        output: HTML file written.
+    """
+    root = Path(results)
+    elements = list(settings.elements)
+    loaded = [load_element_results(root / element, element, settings) for element in elements]
+    verdicts = [element_verdict(one) for one in loaded]
+    cards: list[dict[str, Any]] = [
+        {"value": str(len(elements)), "label": "element" if len(elements) == 1 else "elements"},
+        {"value": str(len(elements) * len(settings.potentials)), "label": "potentials fitted"},
+        {"value": str(sum(one.labelled for one in loaded)), "label": "structures labelled"},
+    ]
+    good = sum(verdict.light.colour == "green" for verdict in verdicts)
+    sections = [
+        library.section(root / "library", settings.library),
+        labels.campaign_section(loaded, Path(figure)),
+        provenance.what_was_run(settings, elements),
+        provenance.section(settings, elements),
+    ]
+    write_page(
+        output,
+        "report.html.j2",
+        title=f"Campaign {settings.campaign}",
+        subtitle=f"One library for {', '.join(elements)} · entromax {package_version('entromax')}",
+        campaign=settings.campaign,
+        tile=None,
+        summary={
+            "lead": f"{good} of {len(elements)} passed every test of this report. What follows says where the others "
+            "are weak. Each element has a report of its own, report.html in the folder of its name.",
+            "cards": cards,
+            "verdicts": verdicts,
+            "blocks": [overview(loaded)],
+        },
+        sections=[section for section in sections if section.blocks],
+        footer="Made by entromax. All figures and tables are files below this page, each figure with its data as CSV.",
+    )

@@ -1,0 +1,98 @@
+"""The report of one element: one self-contained HTML page."""
+
+from pathlib import Path
+from typing import Any
+
+from ase.data import atomic_names, atomic_numbers
+
+from entromax.config.models import CampaignSettings
+from entromax.report.kit import Block, Cell, Table, number, worst, write_page
+from entromax.report.pages.verdict import Verdict, headlines, judge
+from entromax.report.results import ElementResults, load_element_results
+from entromax.report.topics import (
+    active,
+    eos,
+    error_bars,
+    errors,
+    labels,
+    library,
+    properties,
+    provenance,
+    robustness,
+    sweep,
+    transfer,
+)
+from entromax.runtime import package_version
+
+TOPICS = (errors, error_bars, sweep, transfer, eos, robustness, active, properties, labels)
+"""Topics of one element, in the order of its report."""
+
+
+def report_element(
+    element: str, settings: CampaignSettings, *, library_folder: str | Path, folder: str | Path, output: str | Path
+) -> None:
+    """Write the report of one element as one HTML file without outside references.
+
+    Args:
+        element: chemical symbol.
+        settings: merged configuration; its thresholds colour the lights.
+        library_folder: folder ``results/library`` (figures, tables).
+        folder: folder ``results/<element>`` (labels, dataset, potentials, validation, figures).
+        output: HTML file written.
+    """
+    results = load_element_results(folder, element, settings)
+    sections = [
+        *(topic.section(results) for topic in TOPICS),
+        library.section(Path(library_folder), settings.library),
+        provenance.what_was_run(settings, [element]),
+        provenance.section(settings, [element]),
+    ]
+    number_ = atomic_numbers[element]
+    name, version = atomic_names[number_], package_version("entromax")
+    write_page(
+        output,
+        "report.html.j2",
+        title=f"{name}: labels, potentials and how far to trust them",
+        subtitle=f"Campaign {settings.campaign} · {results.ground_state} ground state · entromax {version}",
+        campaign=settings.campaign,
+        tile={"number": number_, "symbol": element},
+        summary=_summary(results, [judge(results, potential) for potential in results.potentials]),
+        sections=[section for section in sections if section.blocks],
+        footer="Made by entromax. All figures and tables are files beside this page, each figure with its data as CSV.",
+    )
+
+
+def _summary(results: ElementResults, verdicts: list[Verdict]) -> dict[str, Any]:
+    """Return the opening of the report: a sentence, the largest numbers, verdicts, traffic lights."""
+    ledger = results.ledger
+    hours = float(ledger["seconds"].sum()) / 3600 if "seconds" in ledger else 0.0
+    cards = [{"value": f"{results.labelled} of {len(ledger)}", "label": "structures labelled"}]
+    cards.append({"value": _hours(hours), "label": "time spent on labels"})
+    if len(results.potentials) == 1:
+        errors_ = [one for one in errors.headlines(results, results.potentials[0]) if one.value is not None]
+        cards += [{"value": one.text_with_unit, "label": one.quantity} for one in errors_]
+    opening = {
+        "green": "Every test in this report was passed.",
+        "amber": "Some tests gave doubtful results; they are listed first.",
+        "red": "Some tests failed. What failed is listed first, because it is what a user of the potential must know.",
+        "none": "Not every test could be made.",
+    }[worst(verdict.light for verdict in verdicts).colour]
+    blocks = [Block(table=_threshold_table(results))] if results.potentials else []
+    return {"lead": opening, "cards": cards, "verdicts": verdicts, "blocks": blocks}
+
+
+def _threshold_table(results: ElementResults) -> Table:
+    """Return what the thresholds of the configuration judge, a column for each potential."""
+    columns = [headlines(results, potential) for potential in results.potentials]
+    rows = []
+    for own in zip(*columns, strict=True):
+        first, cells = own[0], [Cell(one.text_with_unit, one.light) for one in own]
+        rows.append((first.quantity, *cells, f"{first.limits[0]:g} / {first.limits[1]:g} {first.unit}"))
+    names = [potential.name for potential in results.potentials]
+    return Table(("quantity", *names, "green / amber up to"), rows, "Against the thresholds of the configuration")
+
+
+def _hours(hours: float) -> str:
+    if hours >= 1:
+        return f"{number(hours)} h"
+    return f"{number(hours * 60)} min" if hours >= 1 / 60 else f"{number(hours * 3600)} s"

@@ -1,0 +1,1 @@
+"""One file per topic: its pictures, section, headline numbers and findings. No topic imports another."""

@@ -1,0 +1,258 @@
+"""Errors on structures with labels: parity, where the error sits, what is wrong."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from entromax.config.models import Thresholds
+from entromax.report.kit import (
+    COLOURS,
+    INK,
+    Block,
+    Cell,
+    Finding,
+    Headline,
+    Light,
+    Section,
+    Table,
+    embed,
+    figure,
+    label_logarithmic,
+    light,
+    number,
+    present,
+    say_nothing_to_draw,
+)
+from entromax.report.results import ElementResults, PotentialResults
+from entromax.validation.errors import DISTANCE
+
+MAX_POINTS = 6000
+"""Force components drawn; more would only blacken the figure."""
+SPLITS = ("train", "validation", "test")
+ENERGY_BINS = "energy above lowest [eV/atom]"
+
+
+def plot_errors(files: Mapping[str, str | Path]) -> None:
+    """Draw the errors of a potential.
+
+    Args:
+        files: read ``structures``, ``bins`` (CSV) and ``forces`` (parquet) of ``validate_errors``; write
+            ``energy_parity``, ``force_parity``, ``binned`` and ``by_distance`` (PNG).
+    """
+    plot_energy_parity(pd.read_csv(files["structures"]), files["energy_parity"])
+    plot_force_parity(pd.read_parquet(files["forces"]), files["force_parity"])
+    bins = pd.read_csv(files["bins"])
+    plot_binned_errors(bins, files["binned"])
+    plot_errors_by_distance(bins, files["by_distance"])
+
+
+def _parity(axes: Axes, table: pd.DataFrame, unit: str) -> None:
+    finite = table[np.isfinite(table["reference"]) & np.isfinite(table["potential"])]
+    low, high = float(finite["reference"].min()), float(finite["reference"].max())
+    margin = 0.05 * (high - low) or 1.0
+    limits = (low - margin, high + margin)
+    axes.plot(limits, limits, color=INK, lw=1, zorder=1)
+    size = 14 if len(finite) < 1000 else 6
+    for split in SPLITS:
+        part = finite[finite["split"] == split]
+        if len(part):
+            outside = ((part["potential"] < limits[0]) | (part["potential"] > limits[1])).sum()
+            label = f"{split} ({len(part)}" + (f", {outside} outside)" if outside else ")")
+            shown = part["potential"].clip(*limits)
+            axes.scatter(
+                part["reference"], shown, s=size, lw=0, alpha=0.65, color=COLOURS[split], label=label, zorder=2
+            )
+    axes.set(xlim=limits, ylim=limits, xlabel=f"reference [{unit}]", ylabel=f"potential [{unit}]")
+    axes.legend(loc="upper left", markerscale=2, handletextpad=0.2, borderpad=0)
+
+
+def plot_energy_parity(structures: pd.DataFrame, path: str | Path) -> None:
+    """Draw potential against reference energies above the lowest structure [eV/atom], from the table of ``predict``.
+
+    Predictions outside the range of the labels are drawn on its border and counted in the legend.
+    """
+    zero = structures["energy_reference"].min()
+    table = pd.DataFrame(
+        {
+            "split": structures["split"],
+            "sid": structures["sid"],
+            "reference": structures["energy_reference"] - zero,
+            "potential": structures["energy_potential"] - zero,
+        }
+    )
+    with figure(path, table, height=4.6) as axes:
+        _parity(axes, table, "eV/atom")
+
+
+def plot_force_parity(forces: pd.DataFrame, path: str | Path) -> None:
+    """Draw potential against reference force components [eV/Å]; at most ``MAX_POINTS`` of them, evenly thinned."""
+    stride = -(-len(forces) // MAX_POINTS)
+    table = forces.iloc[::stride]
+    with figure(path, table, height=4.6) as axes:
+        _parity(axes, table, "eV/Å")
+
+
+def plot_binned_errors(bins: pd.DataFrame, path: str | Path) -> None:
+    """Draw the energy RMSE of training and test structures by their energy above the lowest."""
+    _draw_bins(bins, path, ENERGY_BINS, "energy_rmse", "energy RMSE [meV/atom]", ("train", "test"))
+
+
+def plot_errors_by_distance(bins: pd.DataFrame, path: str | Path) -> None:
+    """Draw the force RMSE of structures that no fit has seen by their distance to the training set."""
+    _draw_bins(bins, path, DISTANCE, "force_rmse", "force RMSE [eV/Å]", ("test", "conventional"))
+
+
+def _draw_bins(
+    bins: pd.DataFrame, path: str | Path, name: str, column: str, label: str, splits: tuple[str, str]
+) -> None:
+    """Draw one error of two sets bin by bin."""
+    table = bins[(bins["by"] == name) & bins["split"].isin(splits)]
+    table = table[["split", "bin", "low", "structures", "energy_rmse", "force_rmse"]]
+    labels = table.sort_values("low").drop_duplicates("bin")["bin"].tolist()
+    shown = [split for split in splits if (table["split"] == split).any()]
+    # Perfect crystals have forces of rounding errors: three decades show all that matters.
+    floor = 1e-3 * float(table[column].max()) if len(table) else 0.0
+    with figure(path, table) as axes:
+        if not shown:
+            say_nothing_to_draw(axes, "no structures")
+            return
+        for k, split in enumerate(shown):
+            part = table[table["split"] == split].set_index("bin").reindex(labels)
+            x = np.arange(len(labels)) + (k - (len(shown) - 1) / 2) * 0.38
+            bars = axes.bar(x, part[column].clip(lower=floor), width=0.36, color=COLOURS[split], label=split)
+            counts = ["" if np.isnan(n) else f"{n:.0f}" for n in part["structures"]]
+            axes.bar_label(bars, labels=counts, fontsize=9.5, padding=2, color="#4A5560")
+        if (table[column] > 1e-6).any():  # a reference tested against itself has no errors
+            axes.set_yscale("log")
+            label_logarithmic(axes.yaxis)
+            axes.set_ylim(max(axes.get_ylim()[0], 0.7 * floor), 1.5 * axes.get_ylim()[1])
+        axes.set_xticks(range(len(labels)), [text.replace(" – ", "–") for text in labels])
+        axes.grid(axis="x", visible=False)
+        axes.set(xlabel=name, ylabel=label)
+        axes.legend(title="number on a bar: structures", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+
+
+def headlines(results: ElementResults, potential: PotentialResults) -> list[Headline]:
+    """Return the errors of energies and forces on the test set."""
+    test, limits = potential.errors.get("test"), results.thresholds
+    energy, force = (None, None) if test is None else (test.energy_rmse, test.force_rmse)
+    return [
+        Headline("energy RMSE, unseen structures", "energy RMSE", "meV/atom", energy, limits.energy_rmse),
+        Headline("force RMSE, unseen structures", "force RMSE", "eV/Å", force, limits.force_rmse),
+    ]
+
+
+def findings(results: ElementResults, potential: PotentialResults) -> list[Finding]:
+    """Return what is wrong with its errors on labelled structures."""
+    found = []
+    for split, numbers in potential.errors.items():
+        if numbers.not_finite:
+            text = f"For {numbers.not_finite} structures of the {split} set it gives no finite energy or forces."
+            found.append(Finding(Light("red"), text))
+    train = potential.errors.get("train")
+    before = (None, None) if train is None else (train.energy_rmse, train.force_rmse)
+    for own, label, known in zip(headlines(results, potential), ("energies", "forces"), before, strict=True):
+        if own.light.colour in ("amber", "red"):
+            found.append(
+                Finding(own.light, f"On unseen structures its {label} are off by {own.text_with_unit} (RMSE).")
+            )
+        if own.value and known and own.value > 3 * known and own.light.colour != "green":
+            text = f"Its {label} are {own.value / known:.1f} times worse on unseen structures than on those it knows: "
+            found.append(Finding(Light("amber"), text + "more labels should help."))
+    return found + _worst_bin(potential, results.thresholds)
+
+
+def _worst_bin(potential: PotentialResults, limits: Thresholds) -> list[Finding]:
+    """Say where the error sits when it is much larger in one range of energies than in the whole test set."""
+    test = potential.errors.get("test")
+    if potential.bins.empty or test is None or not test.energy_rmse:
+        return []
+    bins = potential.bins
+    part = bins[(bins["split"] == "test") & (bins["by"] == ENERGY_BINS) & (bins["structures"] > 2)]
+    part = part[part["energy_rmse"].notna()]
+    if part.empty:
+        return []
+    largest = part.sort_values("energy_rmse").to_dict("records")[-1]
+    error = float(largest["energy_rmse"])
+    verdict = light(error, limits.energy_rmse)
+    if verdict.colour == "green" or error < 1.5 * test.energy_rmse:
+        return []
+    text = f"Its error is largest {largest['bin']} eV/atom above the lowest structure: {number(error)} meV/atom."
+    return [Finding(verdict, text)]
+
+
+def section(results: ElementResults) -> Section:
+    """Return the section on errors with all potentials of the element."""
+    blocks = [block for one in results.potentials for block in _blocks(one, results.prefix(one), results.thresholds)]
+    return Section(
+        "errors",
+        "Errors",
+        "Energies and forces against the labels. The test set was never seen in training; only it says how the "
+        "potential does on structures of the same kind.",
+        blocks,
+    )
+
+
+def _blocks(potential: PotentialResults, prefix: str, limits: Thresholds) -> list[Block]:
+    """Return errors by split, parity, and where the error sits."""
+    if not potential.errors:
+        return []
+    rows: list[Sequence[Cell | str]] = []
+    for split, one in potential.errors.items():
+        judged = split == "test"
+        rows.append(
+            [
+                split,
+                str(one.structures),
+                Cell(number(one.energy_rmse), light(one.energy_rmse, limits.energy_rmse) if judged else None),
+                number(one.energy_mae),
+                Cell(number(one.force_rmse), light(one.force_rmse, limits.force_rmse) if judged else None),
+                number(one.force_mae),
+                number(one.stress_rmse),
+            ]
+        )
+    errors = ("energy RMSE [meV/atom]", "energy MAE", "force RMSE [eV/Å]", "force MAE", "stress RMSE [GPa]")
+    columns = ("set", "structures", *errors)
+    images = embed(
+        potential.folder / "parity_energy.png",
+        "Energy of the potential against the labels",
+        "Energies above the lowest structure. On the line is right; predictions outside the window sit on its edge.",
+    )
+    images += embed(potential.folder / "parity_force.png", "Force components against the labels", "Force components.")
+    images += embed(
+        potential.folder / "errors_energy.png",
+        "Energy error by energy above the lowest structure",
+        "Where the error sits. Structures far above the ground state matter less at low temperature.",
+    )
+    images += embed(
+        potential.folder / "errors_distance.png",
+        "Force error by distance to the training set",
+        "Force errors of unseen structures by how far their strangest atom is from everything in the training set.",
+    )
+    card = potential.card
+    fitted = f"{prefix}Fitted to {card.training_structures} structures in {number(card.fit_seconds)} s." if card else ""
+    fine = Block(
+        fold="Errors by energy, volume, size, distance to the training set and kind", table=bins_table(potential.bins)
+    )
+    return [
+        Block(text=fitted, note=True, table=Table(columns, rows, f"{prefix}errors by set")),
+        *present(images),
+        *([fine] if len(potential.bins) else []),
+    ]
+
+
+def bins_table(bins: pd.DataFrame) -> Table:
+    """Return the errors of the sets that no fit has seen, bin by bin."""
+    part = bins[bins["split"].isin(("test", "conventional"))] if len(bins) else bins
+    several = part["split"].nunique() > 1
+    rows = [
+        (
+            f"{row['split'] + ', ' if several else ''}{row['by']}: {row['bin']}",
+            *(str(row["structures"]), number(row["energy_rmse"]), number(row["force_rmse"])),
+        )
+        for row in part.to_dict("records")
+    ]
+    return Table(("unseen structures", "structures", "energy RMSE [meV/atom]", "force RMSE [eV/Å]"), rows)

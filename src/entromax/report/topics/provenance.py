@@ -1,0 +1,84 @@
+"""Provenance: what was run, versions, hashes, the merged configuration, how to cite."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from entromax.config.models import CampaignSettings
+from entromax.report.kit import Block, Cell, Section, Table
+from entromax.runtime import config_hash, provenance
+
+CITATIONS = (
+    "The method: A. P. A. Subramanyam and D. Perez, npj Comput. Mater. 11, 218 (2025), doi:10.1038/s41524-025-01602-9.",
+    "Transfer of entropy-maximised sets: D. Montes de Oca Zapiain et al., npj Comput. Mater. 8, 189 (2022).",
+    "Sub-sampling and convergence levels: A. Baghishov et al., Digital Discovery 5, 332 (2026).",
+)
+ENGINE_CITATIONS = {
+    "gpaw": "Labels: J. J. Mortensen et al., GPAW, J. Chem. Phys. 160, 092503 (2024), doi:10.1063/5.0182685.",
+    "qe": "Labels: P. Giannozzi et al., Quantum ESPRESSO, J. Chem. Phys. 152, 154105 (2020), doi:10.1063/5.0005082; "
+    "GTH pseudopotentials: S. Goedecker et al., Phys. Rev. B 54, 1703 (1996), "
+    "M. Krack, Theor. Chem. Acc. 114, 145 (2005).",
+    "vasp": "Labels: G. Kresse and J. Furthmüller, VASP, Phys. Rev. B 54, 11169 (1996).",
+    "lammps": "Labels: a potential run by LAMMPS, not DFT. "
+    "A. P. Thompson et al., Comput. Phys. Commun. 271, 108171 (2022).",
+    "emt": "Labels: K. W. Jacobsen et al., Surf. Sci. 366, 394 (1996), as in ASE. A teaching potential, not DFT.",
+}
+FAMILY_CITATIONS = {
+    "gap": "Potential: A. P. Bartók et al., Phys. Rev. Lett. 104, 136403 (2010); "
+    "A. P. Bartók et al., Phys. Rev. B 87, 184115 (2013). The GAP code has its own academic licence.",
+    "snap": "Potential: A. P. Thompson et al., J. Comput. Phys. 285, 316 (2015); quadratic: M. A. Wood and "
+    "A. P. Thompson, J. Chem. Phys. 148, 241721 (2018).",
+    "mace": "Potential: I. Batatia et al., MACE, Adv. Neural Inf. Process. Syst. 35 (2022).",
+    "ace": "Potential: R. Drautz, Phys. Rev. B 99, 014104 (2019); Y. Lysogorskiy et al., npj Comput. Mater. 7, 97 "
+    "(2021). python-ace is licensed for non-commercial use.",
+    "plugin": "Potential: a family of your own; cite its authors.",
+}
+
+
+def what_was_run(settings: CampaignSettings, elements: list[str]) -> Section:
+    """Return the campaign in plain words with its key settings."""
+    library, labels = settings.library, settings.labels
+    low, high = library.cells.atoms
+    made = library.rounds * library.batches * library.structures_per_batch
+    lead = (
+        "Structures are made without any knowledge of the material: their cells and positions are moved so that the "
+        "local environments of all atoms together are as diverse as possible, which is measured by the entropy H of "
+        "their descriptors. They are ordered by what each adds, scaled to the element, labelled, and fitted."
+    )
+    rows: list[tuple[str, str]] = [
+        ("descriptors", f"{library.features.name}, cutoff {library.features.cutoff:g} d_nn"),
+        ("cells", f"{low} to {high} atoms, {library.cells.volume[0]:g} to {library.cells.volume[1]:g} d_nn³ per atom"),
+        (
+            "rounds",
+            f"{library.rounds} × {library.batches} batches × {library.structures_per_batch} = {made} candidates",
+        ),
+        ("optimiser", f"{library.optimiser.steps} steps per batch after {library.optimiser.relax_steps} of relaxation"),
+        ("order", library.order.replace("_", "-")),
+        ("labels", f"first {labels.structures} structures per element inside its volume range"),
+    ]
+    rows += [(f"reference for {name}", settings.elements[name].reference.describe()) for name in elements]
+    rows += [(f"potential {name}", potential.family.upper()) for name, potential in settings.potentials.items()]
+    rows.append(("seed", str(settings.seed)))
+    table = Table(("setting", "value"), rows, wide=(1,))
+    return Section("run", "What was run", lead, [Block(table=table)])
+
+
+def section(settings: CampaignSettings, elements: list[str]) -> Section:
+    """Return versions, commit, hashes, the merged configuration, and how to cite."""
+    merged = settings.model_dump(mode="json")
+    info = provenance(config=config_hash(merged), seed=settings.seed)
+    packages: Mapping[str, Any] = info.pop("packages")
+    rows = [(str(key), str(value)) for key, value in info.items()]
+    rows += [(name, str(version)) for name, version in packages.items()]
+    engines = sorted({settings.elements[name].reference.engine for name in elements})
+    families = sorted({potential.family for potential in settings.potentials.values()})
+    cite = [f"entromax {info['entromax']} (see CITATION.cff).", *CITATIONS]
+    cite += [ENGINE_CITATIONS[name] for name in engines] + [FAMILY_CITATIONS[name] for name in families]
+    blocks = [
+        Block(table=Table(("what", "value"), rows, wide=(1,))),
+        Block(fold="Merged configuration", code=yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)),
+        Block(table=Table(("How to cite",), [(Cell(line),) for line in cite], wide=(0,))),
+    ]
+    lead = "What is needed to repeat this: the configuration below, given to --configfile, makes the campaign again."
+    return Section("provenance", "Provenance", lead, blocks)
