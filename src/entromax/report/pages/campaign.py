@@ -14,14 +14,10 @@ from entromax.runtime import package_version
 
 def overview(results: Sequence[ElementResults]) -> Block:
     """Return the traffic lights of every element and potential in one table."""
-    rows: list[Sequence[Cell | str]] = []
-    columns = ["potential"]
-    for one in results:
-        for potential in one.potentials:
-            found = headlines(one, potential)
-            columns = ["potential", *(f"{headline.heading} [{headline.unit}]" for headline in found)]
-            rows.append([f"{one.element} {potential.name}", *(Cell(each.text, each.light) for each in found)])
-    return Block(table=Table(columns, rows, "Every potential against the thresholds"))
+    judged = {f"{one.element} {own.name}": headlines(one, own) for one in results for own in one.potentials}
+    headings = [f"{headline.heading} [{headline.unit}]" for headline in next(iter(judged.values()), [])]
+    rows = [[name, *(Cell(headline.text, headline.light) for headline in own)] for name, own in judged.items()]
+    return Block(table=Table(["potential", *headings], rows, "Every potential against the thresholds"))
 
 
 def element_verdict(one: ElementResults) -> Verdict:

@@ -83,8 +83,8 @@ def section(results: ElementResults) -> Section:
     lead = (
         f"After each fit of {settings.potential} its committee looked at unlabelled structures of the library and at "
         "hot, compressed and random cells that it had moved itself. Where its members disagreed most, and about "
-        "different things, the next labels were made. The chosen structures are only ever trained on: the test set is the same "
-        "in all rows."
+        "different things, the next labels were made. The chosen structures are only ever trained on: the test set is "
+        "the same in all rows."
     )
     if curve.empty:
         return Section("active", "Active learning", lead)

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from entromax.dataset.aggregate import ACTIVE
+from entromax.labels.engines.base import ISOLATED
 from entromax.report.kit import (
     BLUE,
     COLOURS,
@@ -49,7 +50,7 @@ def plot_labels(ledgers: Sequence[str | Path], figures: Mapping[str, str | Path]
     chosen = everything[everything["config_type"].isin(("library", ACTIVE))]
     plot_states({element: chosen}, figures["states"])
     _plot_seconds(chosen, figures["seconds"])
-    labelled = everything[(everything["state"] == "converged") & (everything["config_type"] != "isolated_atom")]
+    labelled = everything[(everything["state"] == "converged") & (everything["config_type"] != ISOLATED)]
     cloud = labelled[["sid", "config_type", "volume", "energy"]].copy()
     cloud["energy"] -= cloud["energy"].min()
     _plot_energy_volume(cloud, figures["energy_volume"])
