@@ -56,7 +56,7 @@ SETTINGS = CampaignSettings(
         robustness=RobustnessSettings(temperatures=[300.0, 1000.0], compressions=[1.0], atoms=4, steps=40)
     ),
 )
-ROOT = Path(__file__).parents[2]
+TOPICS = Path(__file__).parents[2] / "src/entromax/report/topics"
 REASON = "SCF did not converge <b>at all</b> & gave up"
 
 
@@ -292,9 +292,7 @@ def test_report_without_validation_is_not_green(campaign: Path, tmp_path: Path) 
     assert not any(attributes.get("class") == "verdict green" for _, attributes in page.tags)
 
 
-@pytest.mark.parametrize(
-    "topic", sorted((ROOT / "src/entromax/report/topics").glob("[a-z]*.py")), ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("topic", sorted(TOPICS.glob("[a-z]*.py")), ids=lambda path: path.stem)
 def test_no_topic_imports_a_page_or_another_topic(topic: Path) -> None:
     assert not re.search(r"entromax\.report\.(topics|pages)", topic.read_text())
 

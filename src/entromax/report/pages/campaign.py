@@ -16,7 +16,7 @@ def overview(results: Sequence[ElementResults]) -> Block:
     """Return the traffic lights of every element and potential in one table."""
     judged = {f"{one.element} {own.name}": headlines(one, own) for one in results for own in one.potentials}
     headings = [f"{headline.heading} [{headline.unit}]" for headline in next(iter(judged.values()), [])]
-    rows = [[name, *(Cell(headline.text, headline.light) for headline in own)] for name, own in judged.items()]
+    rows = [[Cell(name), *(Cell(headline.text, headline.light) for headline in own)] for name, own in judged.items()]
     return Block(table=Table(["potential", *headings], rows, "Every potential against the thresholds"))
 
 
