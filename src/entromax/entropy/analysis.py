@@ -119,7 +119,8 @@ def random_growth(
     shuffled = np.random.default_rng(0).permutation(len(random))
     rows = []
     for number in range(1, settings.rounds + 1):
-        chosen = shuffled[: settings.structures_per_batch + int((table["round"] < number).sum())]
+        before = table["round"].between(1, number - 1)  # perfect crystals, which join after all rounds, are of round 0
+        chosen = shuffled[: settings.structures_per_batch + int(before.sum())]
         filled = start.without_data().add([blocks[k] for k in chosen], strata[chosen])
         rows.append({"round": number, "structures": len(chosen), "h_nats": filled.h()})
     return pd.DataFrame(rows)
