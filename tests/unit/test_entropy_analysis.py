@@ -13,6 +13,7 @@ from entromax.features import build
 from entromax.structures import crystal, read_structures, write_structures
 
 SETTINGS = LibrarySettings(
+    source="made",
     cells=CellSettings(atoms=[1, 4]),
     features={"twojmax": 2},
     reference_structures=24,
@@ -65,6 +66,12 @@ def test_growth_is_compared_with_as_many_random_structures_as_the_rounds_before_
     blocks, strata = structure_blocks(random, state, build(SETTINGS.features))
     assert last["structures"] == 24
     assert last["h_nats"] == pytest.approx(state.without_data().add(blocks, strata).h())
+
+
+def test_shipped_library_has_no_growth(library: dict) -> None:
+    state, random = DatasetState.load(library["state"]), read_structures(library["random"])
+    shipped = SETTINGS.model_copy(update={"source": "shipped"})
+    assert random_growth(random, pd.read_csv(library["table"]), state, shipped).empty
 
 
 def test_coverage_counts_every_atom_and_survives_its_file(library: dict) -> None:

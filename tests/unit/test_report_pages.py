@@ -41,7 +41,7 @@ from entromax.validation import validate_eos, validate_errors, validate_robustne
 
 SETTINGS = CampaignSettings(
     campaign="small",
-    library=LibrarySettings(rounds=1, batches=1, structures_per_batch=12),
+    library=LibrarySettings(source="made", rounds=1, batches=1, structures_per_batch=12),
     labels=LabelSettings(structures=12),
     elements={
         "Al": ElementSettings(
@@ -299,10 +299,12 @@ def test_no_topic_imports_a_page_or_another_topic(topic: Path) -> None:
 
 def test_library_without_traces_has_a_section_without_its_growth(tmp_path: Path) -> None:
     make_library(tmp_path / "library", grown=False)
-    report_campaign(SETTINGS, results=tmp_path, figure=tmp_path / "states.png", output=tmp_path / "report.html")
+    settings = SETTINGS.model_copy(update={"library": LibrarySettings()})
+    report_campaign(settings, results=tmp_path, figure=tmp_path / "states.png", output=tmp_path / "report.html")
     page = Page((tmp_path / "report.html").read_text())
     shown = [attributes["alt"] or "" for tag, attributes in page.tags if tag == "img"]
     assert len(shown) == 7 and not any("optimiser steps" in alt for alt in shown)
+    assert "version 1, as it comes with entromax" in page.text and "candidates" not in page.text
 
 
 def test_every_engine_and_family_can_be_cited() -> None:

@@ -113,17 +113,17 @@ def random_growth(
         settings: of the library.
 
     Returns:
-        Columns ``round``, ``structures``, ``h_nats``.
+        Columns ``round``, ``structures``, ``h_nats``; no rows for a shipped library, which has no rounds.
     """
     blocks, strata = structure_blocks(random, start, build(settings.features))
     shuffled = np.random.default_rng(0).permutation(len(random))
     rows = []
-    for number in range(1, settings.rounds + 1):
+    for number in settings.round_numbers:
         before = table["round"].between(1, number - 1)  # perfect crystals, which join after all rounds, are of round 0
         chosen = shuffled[: settings.structures_per_batch + int(before.sum())]
         filled = start.without_data().add([blocks[k] for k in chosen], strata[chosen])
         rows.append({"round": number, "structures": len(chosen), "h_nats": filled.h()})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["round", "structures", "h_nats"])
 
 
 def cover(sets: Mapping[str, Sequence[Atoms]], settings: LibrarySettings) -> Coverage:

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from entromax.config.models import CampaignSettings
+from entromax.config.models import CampaignSettings, LibrarySettings
 from entromax.report.kit import Block, Cell, Section, Table
 from entromax.runtime import config_hash, provenance
 
@@ -40,7 +40,6 @@ def what_was_run(settings: CampaignSettings, elements: list[str]) -> Section:
     """Return the campaign in plain words with its key settings."""
     library, labels = settings.library, settings.labels
     low, high = library.cells.atoms
-    made = library.rounds * library.batches * library.structures_per_batch
     lead = (
         "Structures are made without any knowledge of the material: their cells and positions are moved so that the "
         "local environments of all atoms together are as diverse as possible, which is measured by the entropy H of "
@@ -49,12 +48,7 @@ def what_was_run(settings: CampaignSettings, elements: list[str]) -> Section:
     rows: list[tuple[str, str]] = [
         ("descriptors", f"{library.features.name}, cutoff {library.features.cutoff:g} d_nn"),
         ("cells", f"{low} to {high} atoms, {library.cells.volume[0]:g} to {library.cells.volume[1]:g} d_nn³ per atom"),
-        (
-            "rounds",
-            f"{library.rounds} × {library.batches} batches × {library.structures_per_batch} = {made} candidates",
-        ),
-        ("optimiser", f"{library.optimiser.steps} steps per batch after {library.optimiser.relax_steps} of relaxation"),
-        ("order", library.order.replace("_", "-")),
+        *_origin(library),
         ("labels", f"first {labels.structures} structures per element inside its volume range"),
     ]
     rows += [(f"reference for {name}", settings.elements[name].reference.describe()) for name in elements]
@@ -62,6 +56,19 @@ def what_was_run(settings: CampaignSettings, elements: list[str]) -> Section:
     rows.append(("seed", str(settings.seed)))
     table = Table(("setting", "value"), rows, wide=(1,))
     return Section("run", "What was run", lead, [Block(table=table)])
+
+
+def _origin(library: LibrarySettings) -> list[tuple[str, str]]:
+    """Return where the library comes from."""
+    if library.source == "shipped":
+        return [("library", f"version {library.version}, as it comes with entromax")]
+    batches, size, optimiser = library.batches, library.structures_per_batch, library.optimiser
+    made = library.rounds * batches * size
+    return [
+        ("rounds", f"{library.rounds} × {batches} batches × {size} = {made} candidates"),
+        ("optimiser", f"{optimiser.steps} steps per batch after {optimiser.relax_steps} of relaxation"),
+        ("order", library.order.replace("_", "-")),
+    ]
 
 
 def section(settings: CampaignSettings, elements: list[str]) -> Section:
