@@ -304,7 +304,7 @@ def test_library_without_traces_has_a_section_without_its_growth(tmp_path: Path)
     page = Page((tmp_path / "report.html").read_text())
     shown = [attributes["alt"] or "" for tag, attributes in page.tags if tag == "img"]
     assert len(shown) == 7 and not any("optimiser steps" in alt for alt in shown)
-    assert "version 1, as it comes with entromax" in page.text and "candidates" not in page.text
+    assert "version 1, as it comes with entromax" in page.text and " batches × " not in page.text
 
 
 def test_every_engine_and_family_can_be_cited() -> None:

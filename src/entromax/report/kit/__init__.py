@@ -1,6 +1,6 @@
 """What topics and pages are made of: pieces of a page, lights and findings, the look of figures."""
 
-from entromax.report.kit.findings import Finding, Headline
+from entromax.report.kit.findings import Fact, Finding, Headline, Summary, Verdict
 from entromax.report.kit.html import Block, Cell, Image, Section, Table, embed, number, present, signed, write_page
 from entromax.report.kit.lights import Light, light, worst
 from entromax.report.kit.style import (
@@ -33,12 +33,15 @@ __all__ = [
     "VERMILION",
     "Block",
     "Cell",
+    "Fact",
     "Finding",
     "Headline",
     "Image",
     "Light",
     "Section",
+    "Summary",
     "Table",
+    "Verdict",
     "Viewer",
     "embed",
     "figure",

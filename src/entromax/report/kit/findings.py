@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from entromax.report.kit.html import NOTHING, number, signed
+from entromax.report.kit.html import NOTHING, Block, number, signed
 from entromax.report.kit.lights import Light, light
 
 
@@ -53,3 +53,31 @@ class Headline:
     def text_with_unit(self) -> str:
         """Value with unit, where there is a value."""
         return self.text if self.text in (self.impossible, NOTHING) else f"{self.text} {self.unit}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a reader should take away about one potential."""
+
+    light: Light
+    title: str
+    findings: list[Finding]
+    note: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number in large print, and what it is."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a page begins: a sentence, the largest numbers, verdicts, tables."""
+
+    lead: str
+    cards: Sequence[Fact] = ()
+    verdicts: Sequence[Verdict] = ()
+    blocks: Sequence[Block] = ()

@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from entromax.config.models import CampaignSettings
-from entromax.report.kit import Block, Cell, Table, worst, write_page
-from entromax.report.pages.verdict import Verdict, headlines, judge
+from entromax.report.kit import Block, Cell, Fact, Summary, Table, Verdict, worst, write_page
+from entromax.report.pages.verdict import headlines, judge
 from entromax.report.results import ElementResults, load_element_results
 from entromax.report.topics import labels, library, provenance
 from entromax.runtime import package_version
@@ -51,10 +50,10 @@ def report_campaign(settings: CampaignSettings, *, results: str | Path, figure: 
     elements = list(settings.elements)
     loaded = [load_element_results(root / element, element, settings) for element in elements]
     verdicts = [element_verdict(one) for one in loaded]
-    cards: list[dict[str, Any]] = [
-        {"value": str(len(elements)), "label": "element" if len(elements) == 1 else "elements"},
-        {"value": str(len(elements) * len(settings.potentials)), "label": "potentials fitted"},
-        {"value": str(sum(one.labelled for one in loaded)), "label": "structures labelled"},
+    cards = [
+        Fact(str(len(elements)), "element" if len(elements) == 1 else "elements"),
+        Fact(str(len(elements) * len(settings.potentials)), "potentials fitted"),
+        Fact(str(sum(one.labelled for one in loaded)), "structures labelled"),
     ]
     good = sum(verdict.light.colour == "green" for verdict in verdicts)
     sections = [
@@ -70,13 +69,13 @@ def report_campaign(settings: CampaignSettings, *, results: str | Path, figure: 
         subtitle=f"One library for {', '.join(elements)} · entromax {package_version('entromax')}",
         campaign=settings.campaign,
         tile=None,
-        summary={
-            "lead": f"{good} of {len(elements)} passed every test of this report. What follows says where the others "
+        summary=Summary(
+            f"{good} of {len(elements)} passed every test of this report. What follows says where the others "
             "are weak. Each element has a report of its own, report.html in the folder of its name.",
-            "cards": cards,
-            "verdicts": verdicts,
-            "blocks": [overview(loaded)],
-        },
+            cards,
+            verdicts,
+            [overview(loaded)],
+        ),
         sections=[section for section in sections if section.blocks],
         footer="Made by entromax. All figures and tables are files below this page, each figure with its data as CSV.",
     )

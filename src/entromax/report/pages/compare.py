@@ -11,7 +11,7 @@ from entromax.config.load import ConfigError
 from entromax.config.models import CampaignSettings
 from entromax.labels.record import STATES
 from entromax.progress import load_results
-from entromax.report.kit import Block, Section, Table, number, write_page
+from entromax.report.kit import Block, Section, Summary, Table, number, write_page
 from entromax.report.results import ElementResults, PotentialResults, load_element_results
 from entromax.runtime import atomic_path, package_version
 
@@ -218,13 +218,9 @@ def write_comparison(first: Campaign, second: Campaign, output: str | Path) -> p
         subtitle=f"Two campaigns side by side · entromax {package_version('entromax')}",
         campaign="comparison",
         tile=None,
-        summary={
-            "lead": f"Settings that differ, then results of both. {same} A dash stands for what a campaign does not "
-            "have (yet).",
-            "cards": [],
-            "verdicts": [],
-            "blocks": [],
-        },
+        summary=Summary(
+            f"Settings that differ, then results of both. {same} A dash stands for what a campaign does not have (yet)."
+        ),
         sections=[section for section in sections if section.blocks],
         footer="Made by entromax. The table is the CSV file beside this page.",
     )

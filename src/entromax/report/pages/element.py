@@ -1,13 +1,12 @@
 """The report of one element: one self-contained HTML page."""
 
 from pathlib import Path
-from typing import Any
 
 from ase.data import atomic_names, atomic_numbers
 
 from entromax.config.models import CampaignSettings
-from entromax.report.kit import Block, Cell, Table, number, worst, write_page
-from entromax.report.pages.verdict import Verdict, headlines, judge
+from entromax.report.kit import Block, Cell, Fact, Summary, Table, Verdict, number, worst, write_page
+from entromax.report.pages.verdict import headlines, judge
 from entromax.report.results import ElementResults, load_element_results
 from entromax.report.topics import (
     active,
@@ -62,15 +61,15 @@ def report_element(
     )
 
 
-def _summary(results: ElementResults, verdicts: list[Verdict]) -> dict[str, Any]:
+def _summary(results: ElementResults, verdicts: list[Verdict]) -> Summary:
     """Return the opening of the report: a sentence, the largest numbers, verdicts, traffic lights."""
     ledger = results.ledger
     hours = float(ledger["seconds"].sum()) / 3600 if "seconds" in ledger else 0.0
-    cards = [{"value": f"{results.labelled} of {len(ledger)}", "label": "structures labelled"}]
-    cards.append({"value": _hours(hours), "label": "time spent on labels"})
+    cards = [Fact(f"{results.labelled} of {len(ledger)}", "structures labelled")]
+    cards.append(Fact(_hours(hours), "time spent on labels"))
     if len(results.potentials) == 1:
         errors_ = [one for one in errors.headlines(results, results.potentials[0]) if one.value is not None]
-        cards += [{"value": one.text_with_unit, "label": one.quantity} for one in errors_]
+        cards += [Fact(one.text_with_unit, one.quantity) for one in errors_]
     opening = {
         "green": "Every test in this report was passed.",
         "amber": "Some tests gave doubtful results; they are listed first.",
@@ -78,7 +77,7 @@ def _summary(results: ElementResults, verdicts: list[Verdict]) -> dict[str, Any]
         "none": "Not every test could be made.",
     }[worst(verdict.light for verdict in verdicts).colour]
     blocks = [Block(table=_threshold_table(results))] if results.potentials else []
-    return {"lead": opening, "cards": cards, "verdicts": verdicts, "blocks": blocks}
+    return Summary(opening, cards, verdicts, blocks)
 
 
 def _threshold_table(results: ElementResults) -> Table:

@@ -1,8 +1,6 @@
 """What is good and what is bad about a potential, gathered from the topics."""
 
-from dataclasses import dataclass
-
-from entromax.report.kit import Finding, Headline, Light, worst
+from entromax.report.kit import Headline, Verdict, worst
 from entromax.report.results import ElementResults, PotentialResults
 from entromax.report.topics import eos, errors, labels, properties, robustness
 
@@ -10,16 +8,6 @@ NOT_TESTED = (
     "Not tested here, so not known: interstitials, dislocations, grain boundaries, melting point, and any property "
     "that needs more than the tests below."
 )
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a reader should take away about one potential."""
-
-    light: Light
-    title: str
-    findings: list[Finding]
-    note: str
 
 
 def headlines(results: ElementResults, potential: PotentialResults) -> list[Headline]:
