@@ -1,5 +1,6 @@
 """Campaigns that really run, each in a folder of its own."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -32,9 +33,15 @@ def snakemake(directory: Path, *options: str, timeout: float = 600) -> subproces
 
 
 @pytest.fixture(scope="session")
-def emt_campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a finished campaign with EMT labels."""
-    directory = tmp_path_factory.mktemp("emt")
-    run = snakemake(directory, "--profile", str(ROOT / "profiles/local"), "--configfile", str(EMT))
-    assert run.returncode == 0, run.stdout + run.stderr
+def emt_campaign(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Folder of a finished campaign with EMT labels: run by the worker that needs it first, for all of them."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+    directory, done = shared / "emt", shared / "emt.done"
+    with open(shared / "emt.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            run = snakemake(directory, "--profile", str(ROOT / "profiles/local"), "--configfile", str(EMT))
+            assert run.returncode == 0, run.stdout + run.stderr
+            done.touch()
     return directory
