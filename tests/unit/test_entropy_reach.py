@@ -48,6 +48,7 @@ def test_environments_far_apart_do_not_repel():
     assert float(value.abs()) < 1e-12 and float(gradient.abs().max()) < 1e-12
 
 
+@pytest.mark.slow
 def test_atoms_of_small_cells_stay_different_when_they_are_kept_apart(reference):
     settings, state = reference
     features = build(settings.features)

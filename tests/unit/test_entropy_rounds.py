@@ -96,6 +96,7 @@ def test_state_is_that_of_the_accepted_structures(campaign):
     assert stored.h() == pytest.approx(rebuilt.h(), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_every_candidate_keeps_all_hard_bounds(campaign):
     # Seen by ASE's neighbour list and cell, not by our own.
     cells = SETTINGS.cells
@@ -119,6 +120,7 @@ def test_running_a_job_again_gives_the_same_bytes(campaign, tmp_path):
     assert (tmp_path / "accepted_1.extxyz").read_bytes() == (campaign / "accepted_1.extxyz").read_bytes()
 
 
+@pytest.mark.slow
 def test_number_of_threads_does_not_change_the_result(campaign, tmp_path):
     (tmp_path / "state_0.npz").write_bytes((campaign / "state_0.npz").read_bytes())
     settings = SETTINGS.model_copy(update={"optimiser": OptimiserSettings(steps=6), "structures_per_batch": 8})

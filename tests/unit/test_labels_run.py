@@ -121,6 +121,7 @@ def test_the_ladder_ends_at_max_attempts_and_goes_on_when_more_are_allowed(tmp_p
     assert second.state == "converged" and [attempt.rung for attempt in second.attempts] == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_a_timeout_kills_the_attempt_is_final_and_is_tried_again_with_more_time(tmp_path):
     calls = tmp_path / "calls"
     reference = HostileSettings(calls=str(calls), seconds=2.0)
@@ -179,6 +180,7 @@ def test_an_engine_that_cannot_work_stops_the_job_and_blames_no_structure(tmp_pa
         label([tungsten], tmp_path, reference=EmtSettings())
 
 
+@pytest.mark.slow
 def test_a_job_stops_before_its_wall_time_and_the_next_one_finishes(tmp_path):
     calls = tmp_path / "calls"
     reference = HostileSettings(calls=str(calls), seconds=0.5)

@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from ase.build import bulk
 
 from entromax.labels.engines.base import Label
@@ -148,6 +149,7 @@ label_structures(
 KILLS = 10
 
 
+@pytest.mark.slow
 def test_a_job_killed_again_and_again_loses_nothing_and_repeats_nothing(tmp_path):
     """Kill -9 at 10 random moments; the store only grows, and only what was being calculated is calculated again."""
     structures = [with_sid(bulk("Al", "fcc", a=4 + 0.001 * number)) for number in range(60)]

@@ -54,6 +54,7 @@ def dataset(tmp_path_factory, example):
     return folder, structures
 
 
+@pytest.mark.slow
 def test_a_family_from_outside_finds_the_parameters_behind_its_labels(dataset, tmp_path):
     folder, structures = dataset
     own = tmp_path / "my_family.py"

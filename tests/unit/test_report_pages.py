@@ -272,6 +272,7 @@ def test_report_carries_what_is_needed_to_repeat_it(campaign: Path) -> None:
         assert words in text
 
 
+@pytest.mark.slow
 def test_report_of_a_broken_potential_says_so(campaign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("errors", "eos", "robustness"):
         target = f"entromax.validation.{module}.load_potential"

@@ -72,6 +72,7 @@ def test_more_structures_leave_the_first_ones_as_they_were(tmp_path: Path) -> No
     assert not {atoms.info["sid"] for atoms in few} & {atoms.info["sid"] for atoms in other}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fcc", "graphite"])
 def test_vibrations_have_the_amplitude_asked_for_and_leave_the_centre_of_mass(name: str) -> None:
     cell = crystal(name, "Al", 16.0) * (2, 2, 1)
@@ -80,6 +81,7 @@ def test_vibrations_have_the_amplitude_asked_for_and_leave_the_centre_of_mass(na
     np.testing.assert_allclose(moved.mean(axis=1), 0, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_neighbours_vibrate_together() -> None:
     """Stiff bonds: the distance of neighbours varies less than that of atoms moving on their own would."""
     chain = crystal("diamond", "Al", 16.0) * (2, 1, 1)

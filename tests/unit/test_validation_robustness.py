@@ -85,6 +85,7 @@ def test_potential_that_gives_up_under_compression_fails_only_there(raises: bool
     assert ("raised RuntimeError" if raises else "not finite") in reason
 
 
+@pytest.mark.slow
 def test_forces_that_are_no_gradient_drift() -> None:
     settings = SETTINGS.model_copy(update={"temperatures": [600.0], "compressions": [1.0], "steps": 120})
     cell = supercell(FCC, settings.atoms)

@@ -34,6 +34,7 @@ def emt_energy(a: float) -> float:
     return float(atoms.get_potential_energy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("volume", [12.43, 19.5])
 def test_the_scale_is_found_from_far_off_on_either_side(volume: float, tmp_path: Path) -> None:
     """12.43 Å^3 is fcc at 2.6 Å; ASE's EMT has its minimum at 2.82 Å, found here without any fit."""
@@ -53,6 +54,7 @@ def test_the_scale_is_found_from_far_off_on_either_side(volume: float, tmp_path:
     assert (tmp_path / "d_nn.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_curve_without_a_minimum_is_refused_with_the_key_to_correct(tmp_path: Path) -> None:
     with pytest.raises(ScaleError, match=r"elements\.Al\.crystals\.fcc\.volume \(is 30 "):
         derive_d_nn(
