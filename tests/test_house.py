@@ -1,5 +1,6 @@
 """The house is in order: format, lint, types, sizes."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PYTHON_FILES = [path for folder in ("src", "scripts", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+FOLDERS = ("benchmarks", "docs", "envs", "examples", "scripts", "src", "tests")
+PYTHON_FILES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
 
 COMMANDS = {
     "ruff check": ["ruff", "check"],
@@ -32,6 +34,16 @@ def length(path: Path) -> int:
 
 def test_no_file_is_too_long() -> None:
     assert not {path.name: length(path) for path in PYTHON_FILES if length(path) > 400}
+
+
+def test_no_function_is_too_long() -> None:
+    lengths = {
+        f"{path.relative_to(ROOT)}: {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for path in PYTHON_FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+    assert not {name: lines for name, lines in lengths.items() if lines > 80}
 
 
 def test_scripts_are_thin() -> None:

@@ -39,6 +39,7 @@ from entromax.report.topics.robustness import plot_robustness
 from entromax.structures import crystal, eos_structures, with_sid, write_structures
 from entromax.validation import validate_eos, validate_errors, validate_robustness
 
+pytestmark = pytest.mark.slow  # every picture is drawn
 SETTINGS = CampaignSettings(
     campaign="small",
     library=LibrarySettings(source="made", rounds=1, batches=1, structures_per_batch=12),
@@ -272,7 +273,6 @@ def test_report_carries_what_is_needed_to_repeat_it(campaign: Path) -> None:
         assert words in text
 
 
-@pytest.mark.slow
 def test_report_of_a_broken_potential_says_so(campaign: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("errors", "eos", "robustness"):
         target = f"entromax.validation.{module}.load_potential"

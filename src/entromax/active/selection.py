@@ -81,16 +81,14 @@ def select_structures(
     d_nn = float(json.loads(Path(scale).read_text())["d_nn"]) if scale else element.d_nn
     committee, bounds = Committee.load(potential, train), Bounds.of(element, d_nn, labels, settings.dataset)
     labelled = set(pd.read_parquet(manifest)["sid"])
-    found = list(
-        library_candidates(
-            library,
-            element=symbol,
-            d_nn=d_nn,
-            volume=(element.volume[0], element.volume[1]),
-            skip=labels.structures,
-            labelled=labelled,
-            n=active.candidates,
-        )
+    found = library_candidates(
+        library,
+        element=symbol,
+        d_nn=d_nn,
+        volume=(element.volume[0], element.volume[1]),
+        skip=labels.structures,
+        labelled=labelled,
+        n=active.candidates,
     )
     moving: list[Candidate] = []
     rows: list[dict[str, Any]] = []
