@@ -38,10 +38,11 @@ def emt_campaign(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Pa
     own = tmp_path_factory.getbasetemp()
     shared = own if worker_id == "master" else own.parent
     directory, done = shared / "emt", shared / "emt.done"
+    options = ("--profile", str(ROOT / "profiles/local"), "--configfile", str(EMT))
     with open(shared / "emt.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
-            run = snakemake(directory, "--profile", str(ROOT / "profiles/local"), "--configfile", str(EMT))
+            run = snakemake(directory, *options, timeout=1800)
             assert run.returncode == 0, run.stdout + run.stderr
             done.touch()
     return directory
