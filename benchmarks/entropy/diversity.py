@@ -1,10 +1,10 @@
 """Diversity of a library against sets of equal size that were not optimised, by the objective and by other judges.
 
-    python benchmarks/diversity.py                          # quick: small cells, one seed
-    python benchmarks/diversity.py --atoms 32 --batches 2 --seeds 1 2 3 --workers 3 \
+    python -m benchmarks.entropy.diversity                  # quick: small cells, one seed
+    python -m benchmarks.entropy.diversity --atoms 32 --batches 2 --seeds 1 2 3 --workers 3 \
         --extra "ASSYST pipeline=pipeline.extxyz" --extra "ASSYST scaled=scaled.extxyz" --write
 
-(files of --extra: benchmarks/symmetric_set.py). For every seed a library is grown and compared, all sets cut to the
+(files of --extra: rivals/symmetric_set.py). For every seed a library is grown and compared, all sets cut to the
 same number of environments, with
 
 - random cells that have the atom counts and volumes of the library, relaxed on the soft core only,
@@ -31,8 +31,8 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from entromax.config import load_campaign
-from entromax.config.models import CampaignSettings, CellSettings, FeatureSettings, LibrarySettings, SeedSettings
+from benchmarks.common import ROOT, campaign_settings
+from entromax.config.models import CellSettings, FeatureSettings, LibrarySettings, SeedSettings
 from entromax.entropy.diversity import BANDWIDTHS, compare_diversity, cut_alike, first_rows
 from entromax.entropy.ordering import order_library
 from entromax.entropy.reach import common_crystals, ground_states, measure_reach
@@ -46,7 +46,6 @@ from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures
 from entromax.structures.rescale import reduced_volume
 
-ROOT = Path(__file__).resolve().parent.parent
 OTHER_FEATURES = {
     "h_cutoff_1.6_nats": FeatureSettings(cutoff=1.6),
     "h_cutoff_3_nats": FeatureSettings(cutoff=3.0),
@@ -134,8 +133,7 @@ def run(seed: int, settings: LibrarySettings, extra: dict[str, str]) -> tuple[pd
         empty = normalised_by(reference, state, unseen)
         table[column] = [empty.add(*first_rows(own, count, empty, unseen)).h() for own in chosen.values()]
     symbols = sorted(path.stem for path in (ROOT / "config/elements").glob("*.yaml"))
-    campaign = load_campaign({"elements": symbols}, origin=__file__, element_dirs=[ROOT / "config/elements"])
-    crystals = ground_states(CampaignSettings.model_validate(campaign).elements) + common_crystals()
+    crystals = ground_states(campaign_settings({"elements": symbols}).elements) + common_crystals()
     reach = [
         measure_reach(crystals, chosen[own], state, settings).assign(set=label)
         for own, label in (("random cells", "random"), ("library", "maximised"))
@@ -185,7 +183,7 @@ def main() -> None:
     print(reach.pivot_table(index=["crystal", "v_star"], columns="set", sort=False).round(2).to_string())
     if arguments.write:
         options = {key: value for key, value in vars(arguments).items() if key not in ("write", "workers", "extra")}
-        origin = provenance(config="benchmarks/diversity.py", seed=arguments.seeds[0])
+        origin = provenance(config="benchmarks/entropy/diversity.py", seed=arguments.seeds[0])
         seconds = float(np.mean([result[2] for result in results]))
         common = {"options": options, "settings": settings.model_dump(mode="json"), "provenance": origin}
         library = {"cpu_seconds_per_structure": seconds}

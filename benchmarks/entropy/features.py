@@ -5,31 +5,30 @@ optimiser needs), with and without the neighbour search. LAMMPS: `compute sna/at
 values and the gradients of every component; the time of the computes alone), and, as the stronger opponent where only
 the gradient of a linear combination is wanted, the adjoint of `pair_style snap` (a whole `run 0`, search included).
 
-    OMP_NUM_THREADS=1 PYTHONPATH=src python benchmarks/feature_speed.py [--repeats 5] [--json FILE]
+    python -m benchmarks.entropy.features [--repeats 5] [--json FILE]
 
 The last table is in wall time and needs a quiet machine: one thread against two.
 """
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "oracle"))
 
 import numpy as np
 import torch
 from ase import Atoms
 from ase.build import bulk
-from lammps_snap import settings, start
 
+from benchmarks.common import seconds
 from entromax.features import Batch, batch_features, find_pairs
 from entromax.features.bispectrum import Bispectrum
 from entromax.runtime import provenance, write_json
+from tests.support.lammps_snap import settings, start
 
 CUTOFF = 2.0
 
@@ -50,13 +49,6 @@ def crystal(repeat: int) -> list[Atoms]:
     atoms = bulk("H", "fcc", a=2**0.5, cubic=True) * (repeat, repeat, repeat)
     atoms.rattle(0.05, seed=0)
     return [atoms]
-
-
-def seconds(function: Callable[[], object]) -> float:
-    """CPU time of one call: everything runs in this process on one thread, and other people may share the machine."""
-    begin = time.process_time()
-    function()
-    return time.process_time() - begin
 
 
 def our_calls(
@@ -209,7 +201,7 @@ def main() -> None:
     for name, row in threads.items():
         print(f"{name}, wall: {row['1 threads']:.0f} with one thread, {row['2 threads']:.0f} with two")
     if arguments.json:
-        origin = provenance(config="benchmarks/feature_speed.py", seed=0)
+        origin = provenance(config="benchmarks/entropy/features.py", seed=0)
         result = {"cpu_microseconds_per_atom": rows, "wall_microseconds_per_atom": threads, "provenance": origin}
         write_json(arguments.json, result)
 

@@ -1,7 +1,7 @@
 """Growth of a library from 100 to 20 000 structures: entropy, QUESTS entropy and time per structure.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=src python benchmarks/growth.py run growth_work --structures 20000
-    PYTHONPATH=src python benchmarks/growth.py report growth_work
+    python -m benchmarks.entropy.growth run growth_work --structures 20000
+    python -m benchmarks.entropy.growth report growth_work
 
 `run` does what the campaign does, by the same functions: rounds of two batches, each in a process of its own, and a
 merge. It goes on from the last finished round when it was stopped. CPU seconds are those of all processes, so they do
@@ -25,6 +25,7 @@ import pandas as pd
 import torch
 from ase import Atoms
 
+from benchmarks.common import PICTURES, RESULTS, seconds
 from entromax.config.models import CellSettings, LibrarySettings
 from entromax.entropy.diversity import BANDWIDTHS, quests_entropy
 from entromax.entropy.rounds import maximise_batch, merge_round, reference_sample
@@ -32,7 +33,6 @@ from entromax.report.style import BLUE, GREEN, VERMILION, figure
 from entromax.runtime import provenance, write_json
 from entromax.structures.io import read_structures
 
-ROOT = Path(__file__).parents[1]
 SETTINGS = LibrarySettings(cells=CellSettings(atoms=[1, 8]), batches=2)
 SEED = 1
 NUMBERS = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
@@ -43,9 +43,7 @@ QUESTS_ATOMS = 10_000
 def cpu_seconds(function: Callable[..., None], arguments: dict[str, Any]) -> float:
     """Run one job and return the CPU seconds that it took."""
     torch.set_num_threads(1)
-    begin = time.process_time()
-    function(SETTINGS, **arguments)
-    return time.process_time() - begin
+    return seconds(lambda: function(SETTINGS, **arguments))
 
 
 def run(folder: Path, structures: int) -> None:
@@ -131,10 +129,10 @@ def report(folder: Path) -> None:
         "settings": SETTINGS.model_dump(mode="json"),
         "quests_atoms_at_most": QUESTS_ATOMS,
         "rounds": rounds.to_dict("records"),
-        "provenance": provenance(config="benchmarks/growth.py", seed=SEED),
+        "provenance": provenance(config="benchmarks/entropy/growth.py", seed=SEED),
     }
-    write_json(ROOT / "docs/results/growth.json", result)
-    plot(pd.DataFrame(table), ROOT / "docs/pictures/growth_benchmark.png")
+    write_json(RESULTS / "growth.json", result)
+    plot(pd.DataFrame(table), PICTURES / "growth_benchmark.png")
 
 
 def milestones(rounds: pd.DataFrame) -> list[dict[str, Any]]:

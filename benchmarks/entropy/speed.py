@@ -1,11 +1,11 @@
 """Speed of the entropy engine on one core, every contestant in turns in one run, in CPU time.
 
-    OMP_NUM_THREADS=1 PYTHONPATH=src python benchmarks/entropy_speed.py --json docs/results/entropy_speed.json
+    python -m benchmarks.entropy.speed --json docs/results/entropy_speed.json
 
 1. Atom-gradients: values and one gradient pulled back to positions and cell of 64 structures, against LAMMPS' computes.
 2. Accepted structures: a batch (seeds, joint optimisation, greedy merge) against the same seeds one after the other
-   (`sequential_route.py`), both on one and the same state of the dataset; H at equal numbers of structures in every
-   stratum of v*, the best first of the batch.
+   (`rivals/sequential_route.py`), both on one and the same state of the dataset; H at equal numbers of structures in
+   every stratum of v*, the best first of the batch.
 3. Where the time of the batch goes (`stages.py`).
 4. L-BFGS against FIRE: H reached in CPU seconds (`movers.py`).
 """
@@ -26,12 +26,13 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import numpy as np
 import torch
 from ase import Atoms
-from feature_speed import LammpsComputes, LammpsPair, our_calls, random_batch, seconds
-from lammps_descriptors import LammpsDescriptors
-from movers import compare_movers
-from sequential_route import EntropyCalculator, Sequential, grow_one_by_one
-from stages import Stopwatch
 
+from benchmarks.common import seconds
+from benchmarks.entropy.features import LammpsComputes, LammpsPair, our_calls, random_batch
+from benchmarks.entropy.movers import compare_movers
+from benchmarks.entropy.stages import Stopwatch
+from benchmarks.rivals.lammps_descriptors import LammpsDescriptors
+from benchmarks.rivals.sequential_route import EntropyCalculator, Sequential, grow_one_by_one
 from entromax.config.models import CellSettings, EntropySettings, LibrarySettings, OptimiserSettings, SeedSettings
 from entromax.entropy import rounds
 from entromax.entropy.strata import DatasetState
@@ -323,7 +324,7 @@ def main() -> None:
     compared = compare(settings, arguments.repeats, options, arguments.seed)
     result = summary(rates, compared) | compared
     result["options"] = {"repeats": arguments.repeats, "structures": arguments.structures, "sequential": vars(options)}
-    result["provenance"] = provenance(config="benchmarks/entropy_speed.py", seed=arguments.seed)
+    result["provenance"] = provenance(config="benchmarks/entropy/speed.py", seed=arguments.seed)
     show(result)
     if arguments.json:
         write_json(arguments.json, result)

@@ -1,7 +1,7 @@
 """What the presets of an engine are worth: every level against the tightest one, on structures of a library.
 
-    python benchmarks/convergence.py results/library/library.extxyz --json docs/results/convergence.json
-    python benchmarks/convergence.py results/library/library.extxyz --elements Al --levels smoke coarse standard
+    python -m benchmarks.labels.convergence results/library/library.extxyz --json docs/results/convergence.json
+    python -m benchmarks.labels.convergence results/library/library.extxyz --elements Al --levels smoke coarse standard
 
 In the manner of METHOD section 7: root mean square over structures of the error of the energy (meV/atom; with the mean
 over the structures taken off as well, because a constant is no error of a potential) and over all components of the
@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from pages import write_table
 
-from entromax.config import CampaignSettings, load_campaign
+from benchmarks.common import campaign_settings
 from entromax.config.models import ElementSettings, LabelSettings
 from entromax.config.presets import LEVELS
 from entromax.labels.engines import engine_version, physics_hash
@@ -30,15 +29,13 @@ from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures
 from entromax.structures.rescale import reduced_volume, scale_structure
 
-ROOT = Path(__file__).parents[1]
 LIMITS = LabelSettings(structure_timeout=3600.0, max_force=1e4)
 
 
 def settings_at(engine: str, element: str, level: str) -> ElementSettings:
     """Return the settings of an element at a level."""
-    config = {"elements": {element: {"reference": {"engine": engine, "level": level}}}}
-    merged = load_campaign(config, origin="benchmark", element_dirs=[ROOT / "config" / "elements"])
-    return CampaignSettings.model_validate(merged).elements[element]
+    reference = {"engine": engine, "level": level}
+    return campaign_settings({"elements": {element: {"reference": reference}}}).elements[element]
 
 
 def chosen(library: list[Atoms], element: str, settings: ElementSettings, atoms: int, number: int) -> list[Atoms]:
@@ -100,20 +97,6 @@ def table(engine: str, element: str, levels: list[str], library: list[Atoms], op
     ]
 
 
-def page_table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as a Markdown table."""
-    lines = [
-        "| engine | | structures | level | energy, meV/atom | without its mean | forces, meV/Å | CPU s per label |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        errors_ = [row[key] for key in ("energy_rmse_mev", "energy_rmse_without_mean_mev", "force_rmse_mev_a")]
-        words = ["reference"] * 3 if row["level"] == row["against"] else [f"{error:.1f}" for error in errors_]
-        start = f"| {row['engine']} | {row['element']} | {row['structures']} | `{row['level']}` "
-        lines.append(f"{start}| {' | '.join(words)} | {row['cpu_s_per_label']:.1f} |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("library", type=Path, help="ordered library in reduced units, extended XYZ")
@@ -125,7 +108,6 @@ def main() -> None:
     parser.add_argument("--stored", action="store_true", help="calculate nothing, show what the store holds")
     parser.add_argument("--store", type=Path, default=Path("label_store"))
     parser.add_argument("--json", type=Path, help="write the table there")
-    parser.add_argument("--page", type=Path, help="put the table between its marks in this page (docs/engines.md)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     library = read_structures(arguments.library)
@@ -134,12 +116,10 @@ def main() -> None:
         rows += table(arguments.engine, element, arguments.levels, library, arguments)
     columns = ["element", "level", "structures", "energy_rmse_mev", "energy_rmse_without_mean_mev"]
     print(pd.DataFrame(rows)[[*columns, "force_rmse_mev_a", "cpu_s_per_label"]].round(2).to_string(index=False))
-    if arguments.page:
-        write_table(arguments.page, "convergence", page_table(rows))
     if arguments.json:
         write_json(
             arguments.json,
-            {"rows": rows, "provenance": provenance(config="benchmarks/convergence.py", seed=0)},
+            {"rows": rows, "provenance": provenance(config="benchmarks/labels/convergence.py", seed=0)},
         )
 
 

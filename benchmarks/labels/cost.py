@@ -1,30 +1,26 @@
 """CPU seconds and memory of one label at the production level: a check of the estimates in docs/production.md.
 
-    OMP_NUM_THREADS=1 python benchmarks/label_cost.py                                            # 20 CPU minutes
-    OMP_NUM_THREADS=1 python benchmarks/label_cost.py --elements Al --atoms 2 --kspacing 0.25    # all k-points
+    OMP_NUM_THREADS=1 python -m benchmarks.labels.cost                                           # 20 CPU minutes
+    OMP_NUM_THREADS=1 python -m benchmarks.labels.cost --elements Al --atoms 2 --kspacing 0.25   # all k-points
 
 Random cells relaxed on the soft core (the seeds of the library), one per size, at the geometric mean of the element's
 range of volumes, with the cutoff and smearing of `level: standard`. The time of a plane-wave label is a constant and
 one proportional to its k-points, so that few of them (coarse --kspacing) tell much. CPU time in a process of its own,
 not wall time: a busy machine does not matter. Every measurement becomes a row of docs/results/label_cost.json, in
-place of an earlier one of the same element, size and k-spacing; `benchmarks/production.py` predicts each of them.
+place of an earlier one of the same element, size and k-spacing; `production.py` predicts each of them.
 """
 
 import argparse
 import json
-import resource
 import tempfile
-import time
-from concurrent.futures import ProcessPoolExecutor
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 
-from entromax.config import CampaignSettings, load_campaign
+from benchmarks.common import RESULTS, campaign_settings, cpu_seconds, in_own_process, peak_megabytes
 from entromax.config.models import CellSettings, ElementSettings, Settings
 from entromax.entropy.seeding import relaxed_seeds
 from entromax.labels.engines import load_engine
@@ -32,16 +28,14 @@ from entromax.labels.engines.base import compact, kpoint_mesh
 from entromax.runtime import provenance, write_json
 from entromax.structures import scale_structure
 
-ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "docs/results/label_cost.json"
+RESULT = RESULTS / "label_cost.json"
 ELEMENTS = ("Al", "Be", "W", "Re", "Os", "C", "Sb", "Te")
 SEED = 2026
 
 
 def element_settings(symbol: str) -> ElementSettings:
     """Return an element as config/elements has it: GPAW at level standard."""
-    config = load_campaign({"elements": [symbol]}, origin="benchmark", element_dirs=[ROOT / "config/elements"])
-    return CampaignSettings.model_validate(config).elements[symbol]
+    return campaign_settings({"elements": [symbol]}).elements[symbol]
 
 
 def sample(symbol: str, settings: ElementSettings, atoms: int) -> Atoms:
@@ -61,19 +55,12 @@ def irreducible(cell: np.ndarray, kspacing: float) -> int:
 def label_once(atoms: Atoms, reference: Settings) -> dict[str, float]:
     """Label one structure in this process; return CPU seconds, memory [MB] beyond that at the start, and SCF steps."""
     engine = load_engine(reference)  # imported beforehand, as by a worker
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    base = peak_megabytes()
     with tempfile.TemporaryDirectory() as folder:
-        before = time.process_time()
+        before = cpu_seconds()
         label = engine.label(atoms, reference, 0, Path(folder, "log.txt"))
-        seconds = time.process_time() - before
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base) / 1000
-    return {"seconds": seconds, "memory_mb": memory, "iterations": label.iterations or 0}
-
-
-def in_child(atoms: Atoms, reference: Settings) -> dict[str, float]:
-    """Label one structure in a process of its own, so that its memory is its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
-        return pool.submit(label_once, atoms, reference).result()
+        cpu = cpu_seconds() - before
+    return {"seconds": cpu, "memory_mb": peak_megabytes() - base, "iterations": label.iterations or 0}
 
 
 def measure(symbol: str, count: int, kspacing: float) -> dict[str, Any]:
@@ -81,7 +68,7 @@ def measure(symbol: str, count: int, kspacing: float) -> dict[str, Any]:
     settings = element_settings(symbol)
     atoms = sample(symbol, settings, count)
     reference = settings.reference.model_copy(update={"kspacing": kspacing})
-    cost = in_child(atoms, reference)
+    cost = in_own_process(label_once, atoms, reference)
     return {
         "element": symbol,
         "atoms": count,

@@ -1,6 +1,6 @@
 """Errors of SNAP against the number of labels, by the order in which structures are labelled.
 
-    python benchmarks/label_efficiency.py [results] [--element Al] [--pool 1500] [--json ... --picture ...]
+    python -m benchmarks.labels.efficiency [results] [--element Al] [--pool 1500] [--json ... --picture ...]
 
 Two experiments, both judged on structures held out of every order:
 
@@ -24,7 +24,6 @@ import numpy as np
 import pandas as pd
 import yaml
 from ase import Atoms
-from ase.calculators.emt import EMT
 
 from entromax.config.models import CellSettings, LibrarySettings, SeedSettings, SnapSettings
 from entromax.entropy.ordering import d_optimal_order, leverage_order
@@ -37,6 +36,7 @@ from entromax.potentials.snap import untrained, weighted_rows
 from entromax.report.style import BLUE, GREEN, GREY, ORANGE, figure, label_logarithmic
 from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures, scale_structure
+from tests.support.emt_cells import labelled
 
 MODELS = {
     "snap 2J=6": SnapSettings(twojmax=6),
@@ -75,15 +75,6 @@ def from_emt(library: LibrarySettings, volume: list[float], d_nn: float, pool: i
     atom = labelled(Atoms("Al", cell=[20.0] * 3, pbc=True))
     own = [labelled(scale_structure(atoms, "Al", d_nn)) for atoms in made]
     return Labelled(atom, own[:pool], own[pool:], made[:pool])
-
-
-def labelled(atoms: Atoms) -> Atoms:
-    """Return a structure with its EMT label."""
-    calculated = atoms.copy()
-    calculated.calc = EMT()
-    atoms.info |= {"REF_energy": calculated.get_potential_energy(), "REF_stress": calculated.get_stress()}
-    atoms.arrays["REF_forces"] = calculated.get_forces()
-    return atoms
 
 
 def orders(data: Labelled, library: LibrarySettings, seeds: int) -> Iterator[tuple[str, np.ndarray]]:

@@ -1,8 +1,8 @@
 """Every engine preset against all-electron values: real E(V) of fcc and bcc, energy difference, V0 and B.
 
-    python benchmarks/engines.py --json docs/results/engines.json                   # GPAW: all eight; QE: Al C Sb Te
-    python benchmarks/engines.py --engines gpaw --elements Al                       # part of it
-    python benchmarks/engines.py --stored --also gpaw:Te:0.25                       # what the store holds, a row more
+    python -m benchmarks.labels.engines --json docs/results/engines.json            # GPAW: all eight; QE: Al C Sb Te
+    python -m benchmarks.labels.engines --engines gpaw --elements Al                # part of it
+    python -m benchmarks.labels.engines --stored --also gpaw:Te:0.25                # what the store holds, a row more
 
 Five volumes of each primitive cell, labelled through the label store as a campaign does it: what is there already
 (--store) is not calculated again, so an interrupted run goes on where it was. The published values are all-electron
@@ -17,9 +17,8 @@ from typing import Any
 
 import pandas as pd
 from ase import units
-from pages import write_table
 
-from entromax.config import CampaignSettings, load_campaign
+from benchmarks.common import campaign_settings
 from entromax.config.models import ElementSettings, EosSettings, LabelSettings
 from entromax.labels.engines import engine_version, physics_hash
 from entromax.labels.record import Record, wanted_mesh
@@ -30,7 +29,6 @@ from entromax.runtime import provenance, write_json
 from entromax.validation.eos import fit_birch_murnaghan
 from entromax.validation.references import phase_energies
 
-ROOT = Path(__file__).parents[1]
 ELEMENTS = {"gpaw": ("Al", "Be", "W", "Re", "Os", "C", "Sb", "Te"), "qe": ("Al", "C", "Sb", "Te")}
 CRYSTALS = ("fcc", "bcc")
 TOLERANCE = 15.0
@@ -51,9 +49,7 @@ LIMITS = LabelSettings(structure_timeout=3600.0, eos=EosSettings(crystals="all",
 def preset(engine: str, element: str, kspacing: float | None) -> ElementSettings:
     """Return the settings of an element as a campaign would have them, or with another k-spacing [1/Å]."""
     reference: dict[str, Any] = {"engine": engine} | ({} if kspacing is None else {"kspacing": kspacing})
-    config = {"elements": {element: {"reference": reference}}}
-    merged = load_campaign(config, origin="benchmark", element_dirs=[ROOT / "config" / "elements"])
-    return CampaignSettings.model_validate(merged).elements[element]
+    return campaign_settings({"elements": {element: {"reference": reference}}}).elements[element]
 
 
 def curves(element: str, settings: ElementSettings, store: Path, stored: bool) -> list[Record]:
@@ -112,27 +108,6 @@ def row(engine: str, element: str, kspacing: float | None, store: Path, stored: 
     }
 
 
-def page_table(rows: list[dict[str, Any]]) -> str:
-    """Return the rows as a Markdown table."""
-    lines = [
-        "| engine | | k-spacing | E(bcc) - E(fcc) | all-electron | error | V0 fcc, bcc | B fcc (all-el.) | B bcc |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for entry in rows:
-        start = f"| {entry['engine']} | {entry['element']} | {entry['settings']['kspacing']:g} "
-        if entry["error_mev"] is None:
-            lines.append(f"{start}| not calculated | {entry['all_electron_mev']:g} | | | | |")
-            continue
-        fcc, bcc = (entry["crystals"][crystal] for crystal in CRYSTALS)
-        volumes = ", ".join(f"{crystal['volume_error_percent']:+.1f} %" for crystal in (fcc, bcc))
-        moduli = [f"{c['bulk_modulus_gpa']:.0f} ({c['all_electron_bulk_modulus_gpa']:.0f})" for c in (fcc, bcc)]
-        lines.append(
-            f"{start}| {entry['bcc_minus_fcc_mev']:.1f} | {entry['all_electron_mev']:g} | {entry['error_mev']:+.1f} "
-            f"| {volumes} | {' | '.join(moduli)} |"
-        )
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engines", nargs="+", default=list(ELEMENTS), choices=list(ELEMENTS))
@@ -143,7 +118,6 @@ def main() -> None:
     parser.add_argument("--stored", action="store_true", help="calculate nothing, show what the store holds")
     parser.add_argument("--store", type=Path, default=Path("label_store"), help="folder of the label store")
     parser.add_argument("--json", type=Path, help="write the table there")
-    parser.add_argument("--page", type=Path, help="put the table between the marks in this page (docs/engines.md)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     wanted: list[tuple[str, str, float | None]] = [
@@ -162,11 +136,9 @@ def main() -> None:
         for key in ("volume_error_percent", "bulk_modulus_gpa", "all_electron_bulk_modulus_gpa"):
             table[f"{crystal} {key}"] = [entry["crystals"][crystal][key] for entry in rows]
     print(table.round(2).to_string(index=False))
-    if arguments.page:
-        write_table(arguments.page, "engines", page_table(rows))
     if arguments.json:
         written = {"tolerance_mev": TOLERANCE, "rows": rows}
-        write_json(arguments.json, written | {"provenance": provenance(config="benchmarks/engines.py", seed=0)})
+        write_json(arguments.json, written | {"provenance": provenance(config="benchmarks/labels/engines.py", seed=0)})
 
 
 if __name__ == "__main__":

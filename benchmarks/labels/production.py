@@ -1,6 +1,6 @@
 """What the campaign config/production.yaml costs: core hours, jobs, memory, storage by element, from measured labels.
 
-    python benchmarks/production.py label_store                     # the store of config/eight_elements.yaml
+    python -m benchmarks.labels.production label_store                     # the store of config/eight_elements.yaml
 
 The seconds of a plane-wave label are taken as a + b N^p k (E/E0)^1.5: N atoms, k irreducible k-points, E the cutoff
 (the number of plane waves grows with E^1.5). One a and one p for all elements and a b for each are fitted to the
@@ -9,7 +9,7 @@ wall seconds of one core, longer by one factor for how busy the machine was, whi
 former counts as much as CLEAN of the latter. The campaign is then
 priced on cells drawn as its library draws them, with the k-points that its settings ask for. Beyond the largest cell
 measured p is an extrapolation, so that a second figure takes p = 3 there, the limit of plane-wave DFT for large cells.
-Writes docs/results/production.json and the table of docs/production.md.
+Writes docs/results/production.json; `docs/make/production.py` makes the table of docs/production.md of it.
 """
 
 import argparse
@@ -21,13 +21,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ase import Atoms, units
-from eight_elements import read_json
 from gpaw.setup_data import SetupData
-from label_cost import irreducible
-from pages import write_table
 from scipy.optimize import least_squares
 
-from entromax.config import CampaignSettings, load_campaign
+from benchmarks.common import RESULTS, ROOT, campaign_settings
+from benchmarks.labels.cost import irreducible
+from entromax.config import CampaignSettings
 from entromax.config.load import read_yaml
 from entromax.labels.engines.base import compact
 from entromax.labels.store import stores
@@ -35,7 +34,6 @@ from entromax.runtime import provenance, write_json
 from entromax.structures.random_cells import random_structures
 from entromax.structures.rescale import reduced_volume
 
-ROOT = Path(__file__).parents[1]
 DRAWN = 600
 """Cells drawn to price the campaign; each element takes those inside its range of volumes."""
 CLEAN = 10.0
@@ -94,7 +92,7 @@ def known_labels(root: Path, element: str) -> pd.DataFrame:
 
 def clean_labels() -> pd.DataFrame:
     """Return the labels whose CPU time was measured, in the columns of ``known_labels``."""
-    rows = read_json(ROOT / "docs/results/label_cost.json").get("rows", [])
+    rows = json.loads((RESULTS / "label_cost.json").read_text())["rows"]
     return pd.DataFrame(rows).rename(columns={"cpu_s": "seconds"}).assign(weight=CLEAN)
 
 
@@ -187,77 +185,13 @@ def fitted_to(element: str, labels: pd.DataFrame, cost: Cost) -> list[float]:
     ]
 
 
-def page_table(elements: dict[str, Any]) -> str:
-    """Return the table of the page."""
-    lines = [
-        "| element | CPU s per label | core hours | jobs | hours per job | 5 % of the labels take longer than, h "
-        "| wave functions, GB: median, exceeded by 5 % | label store, GB | work beyond the sizes measured |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    total = np.zeros(2)
-    for name, one in elements.items():
-        if "missing" in one:
-            lines.append(f"| **{name}** | {one['missing']} | | | | | | | |")
-            continue
-        total += one["core_hours"]
-        memory = one["wave_functions_mb"]
-        lines.append(
-            f"| **{name}** | {span(one['cpu_s_per_label'])} | {span(one['core_hours'])} | {one['jobs']} "
-            f"| {span(one['hours_per_job'])} | {span(np.array(one['cpu_s_exceeded_by_5_percent']) / 3600)} "
-            f"| {memory['median'] / 1000:.2g}, {memory['exceeded_by_5_percent'] / 1000:.2g} | {one['store_gb']:.2g} "
-            f"| {one['part_beyond_fitted_sizes']:.0%} |"
-        )
-    lines.append(f"| **all** | | {span(total)} | | | | | | |")
-    return "\n".join([*lines, "", *check_lines(elements), *plan_lines()])
-
-
-def check_lines(elements: dict[str, Any]) -> list[str]:
-    """Return how the fit does on the labels whose CPU time was measured."""
-    rows = [one for element in elements.values() for one in element.get("measured", [])]
-    if not rows:
-        return []
-    ratios, sizes = [one["seconds"] / one["fitted"] for one in rows], [one["atoms"] for one in rows]
-    return [
-        f"{len(rows)} labels of {min(sizes)} to {max(sizes)} atoms at the production cutoff, CPU seconds measured over "
-        f"fitted: {min(ratios):.2f} to {max(ratios):.2f}, median {np.median(ratios):.2f}.",
-        "",
-    ]
-
-
-def plan_lines() -> list[str]:
-    """Return what the dry run of the campaign takes."""
-    plans = read_json(ROOT / "docs/results/plan_production.json")
-    words = {"as_written": "Dry run of this file", "ten_times": "With ten times the structures"}
-    return [
-        f"{words[name]}: {grouped(plan['jobs'])} jobs for {grouped(plan['structures'])} structures, "
-        f"{plan['cpu_s']:.0f} CPU s, {plan['memory_mb']:.0f} MB."
-        for name, plan in plans.items()
-        if name in words
-    ]
-
-
-def grouped(number: float) -> str:
-    """Return a number with its thousands apart."""
-    return f"{number:,g}".replace(",", " ")
-
-
-def span(values: Any) -> str:
-    """Return a range with two digits."""
-    low, high = (float(f"{value:.2g}") for value in values)
-    return grouped(low) if low == high else f"{grouped(low)}–{grouped(high)}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("store", type=Path, help="label store with library labels of the elements, of any settings")
     parser.add_argument("--config", type=Path, default=ROOT / "config/production.yaml")
-    parser.add_argument("--json", type=Path, default=ROOT / "docs/results/production.json")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs/production.md")
+    parser.add_argument("--json", type=Path, default=RESULTS / "production.json")
     arguments = parser.parse_args()
-    merged = load_campaign(
-        read_yaml(arguments.config), origin=str(arguments.config), element_dirs=[ROOT / "config/elements"]
-    )
-    campaign = CampaignSettings.model_validate(merged)
+    campaign = campaign_settings(read_yaml(arguments.config), origin=str(arguments.config))
     stored = {symbol: known_labels(arguments.store, symbol) for symbol in campaign.elements}
     found = {symbol: table for symbol, table in stored.items() if len(table) >= FEWEST}
     labels = pd.concat([*found.values(), clean_labels()], ignore_index=True)
@@ -275,10 +209,7 @@ def main() -> None:
         "elements": elements,
     }
     write_json(arguments.json, data | {"provenance": provenance(config=campaign.campaign, seed=campaign.seed)})
-    table = page_table(elements)
-    print(table)
-    if arguments.page.is_file():
-        write_table(arguments.page, "production", table)
+    print(json.dumps(data, indent=2))
 
 
 if __name__ == "__main__":

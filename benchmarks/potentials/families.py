@@ -1,6 +1,6 @@
 """All families on the same labels: cost of the fit, errors, speed, E(V); written to docs/results/potentials.json.
 
-    python benchmarks/potentials.py results --element Al [--only gap snap] [--json docs/results/potentials.json]
+    python -m benchmarks.potentials.families results --element Al [--only gap snap] [--json FILE]
 
 `results` is the folder of a finished campaign: the training, validation and test sets of the element, the labelled
 crystals and config.yaml are read there. Every family is fitted with the settings below in a process of its own (CPU
@@ -13,9 +13,6 @@ with OMP_NUM_THREADS=1.
 import argparse
 import contextlib
 import json
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -27,6 +24,7 @@ import yaml
 from ase.build import bulk
 from pydantic import TypeAdapter
 
+from benchmarks.common import RESULTS, cpu_seconds, in_own_process, peak_megabytes
 from entromax.config.models import PotentialSettings, Settings
 from entromax.potentials import load_potential, train_potential
 from entromax.potentials.base import family_available
@@ -47,19 +45,6 @@ MODELS: dict[str, dict[str, Any]] = {
     "ace": {"family": "ace"},
     "mace": {"family": "mace", "epochs": 60},
 }
-
-
-def cpu_seconds() -> float:
-    """CPU time of this process and of its finished children [s]."""
-    return sum(
-        usage.ru_utime + usage.ru_stime
-        for usage in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    )
-
-
-def peak_megabytes() -> float:
-    """Largest resident memory of this process or of a child [MB]."""
-    return max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) / 1024
 
 
 def lammps_microseconds(folder: Path, commands: str, element: str, a: float, steps: int = 20) -> float | None:
@@ -141,18 +126,14 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     parser.add_argument("--element", default="Al")
     parser.add_argument("--only", nargs="+", default=list(MODELS), choices=list(MODELS))
-    parser.add_argument("--json", type=Path, default=Path("docs/results/potentials.json"))
-    parser.add_argument("--one", choices=list(MODELS), help="measure this one here and print its row")
+    parser.add_argument("--json", type=Path, default=RESULTS / "potentials.json")
     arguments = parser.parse_args()
-    if arguments.one:
-        print("ROW " + json.dumps(measure(arguments.one, arguments.results, arguments.element)))
-        return
     rows = []
     for name in arguments.only:
-        command = [sys.executable, __file__, str(arguments.results), "--element", arguments.element, "--one", name]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        line = next((line for line in done.stdout.splitlines() if line.startswith("ROW ")), None)
-        rows.append(json.loads(line[4:]) if line else {"name": name, "failed": done.stderr.strip().splitlines()[-1]})
+        try:
+            rows.append(in_own_process(measure, name, arguments.results, arguments.element))
+        except Exception as error:  # whatever one family does, the others are measured
+            rows.append({"name": name, "failed": f"{type(error).__name__}: {error}"})
         print(json.dumps(rows[-1]), flush=True)
     summary = json.loads((arguments.results / arguments.element / "dataset/summary.json").read_text())
     dataset = {key: summary[key] for key in ("element", "settings", "structures", "environments", "roles")}

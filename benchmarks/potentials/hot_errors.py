@@ -1,7 +1,7 @@
 """Are hot runs that stay physical also right, and those that fail wrong? Both transfer potentials against DFT.
 
     ./run --configfile config/aluminium.yaml                    # the campaign
-    python benchmarks/hot_errors.py results/aluminium --store label_store [--potential ace]
+    python -m benchmarks.potentials.hot_errors results/aluminium --store label_store [--potential ace]
 
 Snapshots of hot and compressed runs of eight atoms, half of them driven by the potential of the entropy set, half by
 the other, the one with the closest pair of every run; labelled with the engine and settings of the campaign. Writes
@@ -18,6 +18,7 @@ from pathlib import Path
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
+from benchmarks.common import RESULTS
 from entromax.config.load import read_yaml
 from entromax.config.models import CampaignSettings, RobustnessSettings
 from entromax.labels.run import label_structures
@@ -29,7 +30,6 @@ from entromax.validation.errors import predict, summarise
 from entromax.validation.robustness import Task, lowest_crystal, run_task
 from entromax.validation.transfer import SETS
 
-ROOT = Path(__file__).parents[1]
 SEED = 2026
 TEMPERATURES, COMPRESSIONS = (3000.0, 6000.0), (1.0, 0.85, 0.7)
 REPEATS = 2
@@ -96,7 +96,7 @@ def main() -> None:
         }
     settings = config_hash({"settings": SETTINGS.model_dump(mode="json"), "repeats": REPEATS})
     data["provenance"] = provenance(config=settings, seed=SEED)
-    write_json(ROOT / "docs/results/hot_errors.json", data)
+    write_json(RESULTS / "hot_errors.json", data)
     print(json.dumps(data, indent=2))
 
 

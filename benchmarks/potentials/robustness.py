@@ -1,7 +1,7 @@
 """Robustness of the two potentials of the transfer test: 160 hot runs and 40 relaxations of random cells each.
 
     ./run --configfile config/aluminium.yaml                    # the campaign
-    python benchmarks/robustness.py results/aluminium [--potential ace]
+    python -m benchmarks.potentials.robustness results/aluminium [--potential ace]
 
 More and longer runs than the campaign makes, with one family. Writes docs/results/robustness.json (``runs``: dynamics
 and relaxations together; ``stable``: those that stay physical; ``campaign``: the runs of the campaign, all families)
@@ -20,20 +20,17 @@ import pandas as pd
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.style import context
 
+from benchmarks.common import PICTURES, RESULTS
+from benchmarks.sheet import sheet
 from entromax.config.models import RobustnessSettings
 from entromax.potentials import load_potential
 from entromax.report.figures_transfer import TRAINING
 from entromax.report.figures_validation import draw_robustness
-from entromax.report.style import SHEET
-from entromax.runtime import atomic_path, config_hash, provenance, write_json
+from entromax.runtime import config_hash, provenance, write_json
 from entromax.validation.robustness import Task, lowest_crystal, run_task, summarise_runs, tasks
 from entromax.validation.transfer import SETS
 
-ROOT = Path(__file__).parents[1]
 SEED = 2026
 SETTINGS = RobustnessSettings(
     temperatures=[300.0, 1000.0, 3000.0, 6000.0],  # aluminium melts at 933 K
@@ -91,16 +88,12 @@ def survival(axes: Axes, tables: dict[str, pd.DataFrame]) -> None:
 
 def draw(tables: dict[str, pd.DataFrame], path: Path) -> None:
     """Draw both maps and the survival curves."""
-    with context(SHEET):
-        drawing = Figure(figsize=(10.5, 10.4), layout="constrained")
-        FigureCanvasAgg(drawing)
+    with sheet(path, 10.5, 10.4, dpi=110) as drawing:
         panels = drawing.subplot_mosaic([["entropy"], ["conventional"], ["time"]], height_ratios=[1, 1, 0.7])
         for name, table in tables.items():
             draw_robustness(panels[name], table)
             panels[name].set_title(f"fitted to the {TRAINING[name][0]}", loc="left")
         survival(panels["time"], tables)
-        with atomic_path(path) as temporary:
-            drawing.savefig(temporary, dpi=110, format="png", metadata={"Software": None})
 
 
 def figures(table: pd.DataFrame, summary: dict[str, Any]) -> dict[str, Any]:
@@ -154,8 +147,8 @@ def main() -> None:
         "campaign": of_campaign(element),
         "provenance": provenance(config=config_hash(settings), seed=SEED),
     }
-    write_json(ROOT / "docs/results/robustness.json", data)
-    draw(tables, ROOT / "docs/pictures/robustness.png")
+    write_json(RESULTS / "robustness.json", data)
+    draw(tables, PICTURES / "robustness.png")
     print(json.dumps(data, indent=2))
 
 

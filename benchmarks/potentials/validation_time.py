@@ -1,6 +1,6 @@
 """Time of the whole validation of one potential of one element, from the benchmark files of a finished campaign.
 
-    .venv/bin/python benchmarks/validation_time.py results --element Al --potential gap
+    python -m benchmarks.potentials.validation_time results --element Al --potential gap
 
 Writes docs/results/validation_time.json: CPU time of every test, their sum, and the time from the start of the first
 to the end of the last (the end is the time of the benchmark file, so copy campaigns with ``cp -p``). What that time is
@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
+from benchmarks.common import RESULTS
 from entromax.runtime import write_json
 
-ROOT = Path(__file__).parents[1]
 TESTS = ("validate_errors", "validate_eos", "validate_robustness", "validate_property", "validate_error_bars")
 
 
@@ -36,7 +36,7 @@ def times(benchmarks: Path, element: str, potential: str) -> list[dict[str, Any]
 
 def main() -> None:
     """Read, add up, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path)
     parser.add_argument("--element", default="Al")
     parser.add_argument("--potential", default="gap")
@@ -57,7 +57,7 @@ def main() -> None:
         "robustness": settings["validation"]["robustness"],
         "provenance": {key: provenance[key] for key in ("commit", "date", "packages") if key in provenance},
     }
-    write_json(ROOT / "docs/results/validation_time.json", data)
+    write_json(RESULTS / "validation_time.json", data)
     print(data)
 
 

@@ -9,18 +9,14 @@ Two ways to the gradient:
 """
 
 import ctypes
-import sys
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.lammps import Prism
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "oracle"))
-
-from lammps_snap import by_atom, open_lammps, settings
-
 from entromax.config.models import FeatureSettings
+from tests.support.lammps_snap import by_atom, open_lammps, settings
 
 _VOIGT = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
 _BAR = 1.6021765e6  # bar in eV/Å^3, as units metal of LAMMPS has it

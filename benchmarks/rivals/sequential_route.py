@@ -23,9 +23,9 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.filters import UnitCellFilter
 from ase.optimize import BFGS
 from ase.stress import full_3x3_to_voigt_6_stress
-from lammps_descriptors import LammpsDescriptors
 from scipy.linalg import cho_factor, cho_solve
 
+from benchmarks.rivals.lammps_descriptors import LammpsDescriptors
 from entromax.config.models import CellSettings, FeatureSettings
 from entromax.entropy.state import EntropyState
 from entromax.structures.constraints import HARD_CORE, HEIGHT_MARGIN, VOLUME_MARGIN

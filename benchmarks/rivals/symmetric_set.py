@@ -1,10 +1,10 @@
-"""Structures of ASSYST as sets for diversity.py: its own pipeline, and its crystals scaled to the library's volumes.
+"""Structures of ASSYST as sets for entropy/diversity.py: its own pipeline, and its crystals at the library's volumes.
 
 In an environment beside ours, since ASSYST (through pyxtal) brings many packages that entromax does not need:
 
     python -m venv .assyst && .assyst/bin/pip install assyst==1.0.0
-    .assyst/bin/python benchmarks/symmetric_set.py pipeline.extxyz scaled.extxyz
-    python benchmarks/diversity.py --extra "ASSYST pipeline=pipeline.extxyz" --extra "ASSYST scaled=scaled.extxyz"
+    .assyst/bin/python -m benchmarks.rivals.symmetric_set pipeline.extxyz scaled.extxyz
+    python -m benchmarks.entropy.diversity --extra "ASSYST pipeline=pipeline.extxyz"
 
 *Pipeline*: random crystals of all space groups with 1 to 10 atoms, relaxed in volume, then in all coordinates, then
 rattled (0.25 Å) and strained (5 %), or stretched (80 % hydrostatic, 20 % shear), every stage kept, by ASSYST's own
@@ -14,7 +14,7 @@ classes; the calculator of the relaxation is its Morse potential. *Scaled*: its 
 Both in units of d_nn within the bounds of the library's defaults: v* 0.5 to 3.5, closest pair 0.72, heights 0.6.
 """
 
-import sys
+import argparse
 from collections.abc import Iterable
 
 import ase.io
@@ -29,13 +29,17 @@ D_NN = 2.74  # Å, of tungsten
 CRYSTALS = 150
 
 
-def main(pipeline: str, scaled: str) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pipeline", help="extended XYZ file to write")
+    parser.add_argument("scaled", help="extended XYZ file to write")
+    options = parser.parse_args()
     crystals = list(
         sample([{"W": n} for n in range(1, 11)], max_atoms=10, shuffle=True, rng=1, max_structures=CRYSTALS)
     )
-    write(pipeline, (reduced(atoms) for atoms in staged(crystals)))
+    write(options.pipeline, (reduced(atoms) for atoms in staged(crystals)))
     rng = np.random.default_rng(0)
-    write(scaled, (disordered(reduced(atoms), rng) for atoms in crystals for _ in range(2)))
+    write(options.scaled, (disordered(reduced(atoms), rng) for atoms in crystals for _ in range(2)))
 
 
 def staged(crystals: list[ase.Atoms]) -> list[ase.Atoms]:
@@ -86,4 +90,4 @@ def write(path: str, structures: Iterable[ase.Atoms]) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,6 +1,6 @@
 """What the workflow costs per label, beside the engine: job start, fork per attempt, fsync per label.
 
-    python benchmarks/overhead.py        (root: it starts a one-node Slurm; both cores should be free)
+    python -m benchmarks.workflow.overhead        (root: it starts a one-node Slurm; both cores should be free)
 
 A shard of EMT labels and one of GPAW labels run through the committed profiles. Workers write down when the engine
 starts and ends, so the rest of a job's slot time is overhead: what lies between one label and the next
@@ -9,6 +9,7 @@ needs once (``per_job_s``). The headline is for GPAW labels on Slurm in jobs of 
 them. Writes docs/results/overhead.json.
 """
 
+import argparse
 import subprocess
 import tempfile
 import time
@@ -17,12 +18,12 @@ from pathlib import Path
 from statistics import median
 
 import yaml
-from kill_campaign import ROOT, KillCampaign
-from kill_test import EMT, LOCAL, slurm
 
+from benchmarks.common import RESULTS, ROOT
+from benchmarks.slurm import LOCAL, slurm
 from entromax.runtime import provenance, write_json
+from tests.support.kills.campaign import EMT, KillCampaign
 
-RESULT = ROOT / "docs/results/overhead.json"
 GPAW = yaml.safe_load((ROOT / "config/config.yaml").read_text())["elements"]["Al"]["reference"]
 CASES = {"emt": (EMT, 100), "gpaw": (GPAW, 10)}
 MINUTES = 30.0
@@ -63,6 +64,7 @@ def measure(name: str, folder: Path, profile: Path, on_slurm: bool) -> dict[str,
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     cases: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="entromax-overhead-") as scratch, slurm(Path(scratch)) as profile:
         for name in CASES:
@@ -79,7 +81,7 @@ def main() -> None:
         "shard_size": size,
     }
     print(headline)
-    write_json(RESULT, {**headline, "cases": cases, **provenance(config="", seed=0)})
+    write_json(RESULTS / "overhead.json", {**headline, "cases": cases, **provenance(config="", seed=0)})
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Seconds and memory to plan a campaign of 100 000 structures per element, and of eight such elements.
 
-    python benchmarks/plan_100k.py                                    # writes docs/results/plan_100k.json
-    python benchmarks/plan_100k.py --config config/production.yaml --json docs/results/plan_production.json
+    python -m benchmarks.workflow.plan                                # writes docs/results/plan_100k.json
+    python -m benchmarks.workflow.plan --config config/production.yaml --json docs/results/plan_production.json
 
 Each plan is a dry run of the committed workflow with shards of 100 structures, the fastest of three; with --config, of
 that campaign, and of the same with ten times the library and the labels in shards ten times as large.
@@ -20,9 +20,9 @@ from typing import Any
 import psutil
 import yaml
 
+from benchmarks.common import RESULTS, ROOT
 from entromax.runtime import provenance, write_json
 
-ROOT = Path(__file__).parents[1]
 LIBRARY = {"rounds": 10, "batches": 50, "structures_per_batch": 200}
 LABELS = {"structures": 100_000, "shard_size": 100}
 ELEMENTS = {"one": ["Al"], "eight": ["Al", "W", "Be", "Re", "Os", "C", "Sb", "Te"]}
@@ -79,7 +79,7 @@ def enlarged(settings: dict[str, Any], factor: int) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", type=Path, help="a campaign to plan instead")
-    parser.add_argument("--json", type=Path, default=ROOT / "docs/results/plan_100k.json")
+    parser.add_argument("--json", type=Path, default=RESULTS / "plan_100k.json")
     parser.add_argument("--repeats", type=int, default=3, help="the fastest counts")
     arguments = parser.parse_args()
     repeats: int = arguments.repeats

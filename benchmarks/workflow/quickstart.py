@@ -1,13 +1,13 @@
 """Run README's first command in a fresh clone and write the figures of the quickstart to docs/results/quickstart.json.
 
-    .venv/bin/python benchmarks/quickstart.py [FOLDER]
+    python -m benchmarks.workflow.quickstart [FOLDER]
 
-FOLDER (default: a temporary one) receives the clone. Takes as long as the quickstart: set-up and campaign.
+FOLDER (default: a temporary one) receives the clone. Takes as long as the quickstart: set-up and campaign. Afterwards
+`docs/make/quickstart.py` makes README's table and pictures of it.
 """
 
 import argparse
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,18 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pages import write_table
 
+from benchmarks.common import RESULTS, ROOT
 from entromax.runtime import write_json
-
-ROOT = Path(__file__).parents[1]
-PICTURES = {
-    "growth": "library/figures/growth.png",
-    "coverage": "library/figures/coverage.png",
-    "gallery": "library/figures/gallery.png",
-    "parity_force": "Al/validation/gap/parity_force.png",
-    "eos": "Al/validation/gap/eos_ground_state.png",
-}
 
 
 def timed(command: list[str], folder: Path) -> float:
@@ -78,44 +69,9 @@ def figures(results: Path) -> dict[str, Any]:
     }
 
 
-def keep_pictures(clone: Path) -> None:
-    """Copy pictures of the run to docs/pictures and draw the pipeline (needs graphviz)."""
-    folder = ROOT / "docs/pictures"
-    folder.mkdir(exist_ok=True)
-    for name, path in PICTURES.items():
-        shutil.copy(clone / "results" / path, folder / f"{name}.png")
-    graph = subprocess.run(
-        [clone / ".venv/bin/snakemake", "--rulegraph", "--forceall"], cwd=clone, check=True, capture_output=True
-    )
-    subprocess.run(["dot", "-Tsvg", "-o", folder / "pipeline.svg"], input=graph.stdout, check=True)
-
-
-def table(data: dict[str, Any]) -> str:
-    """Return the table of README."""
-    fcc, random, maximised = data["al_fcc"], data["quests_random"], data["quests_maximised"]
-    states = ", ".join(f"{count} {state}" for state, count in data["label_states"].items())
-    crystals = " / ".join(f"{fcc[name]['v0']:.2f}, {fcc[name]['b']:.0f}" for name in ("potential", "dft", "literature"))
-    rows = {
-        "wall time of `./run`, set-up included": f"{data['wall_s'] / 60:.0f} min",
-        "plan of the whole campaign (`--dry-run`)": f"{data['dry_run_s']['local']:.0f} s",
-        f"entropy H, {data['environments']} environments, random → maximised": (
-            f"{data['h_random']:.1f} → {data['h_maximised']:.1f} nats"
-        ),
-        f"QUESTS entropy at bandwidth {' / '.join(name.split('_')[1] for name in random)}": " / ".join(
-            f"{random[name]:.2f} → {maximised[name]:.2f}" for name in random
-        ),
-        "labels": f"{states}; {data['label_cpu_s_mean']:.1f} s each",
-        "GAP on unseen structures, RMSE": f"{data['energy_rmse_mev']:.0f} meV/atom, {data['force_rmse_ev_a']:.2f} eV/Å",
-        "fcc Al, V₀ [Å³] and B [GPa]: potential / DFT / WIEN2k": crystals,
-        "hot and compressed dynamics that stay physical": "{physical} of {runs}".format(**data["robustness"]),
-        "cases of wrong input that the tests refuse": str(data["bad_input_cases"]),
-    }
-    return "\n".join(["| | |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows.items())])
-
-
 def main() -> None:
-    """Clone, run, gather, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Clone, run, time, gather, write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path)
     folder = parser.parse_args().folder or Path(tempfile.mkdtemp(prefix="quickstart"))
     clone = folder / "entromax"
@@ -126,16 +82,15 @@ def main() -> None:
         timed([snakemake, "--dry-run", "--quiet", "all", "--forceall", "--profile", f"profiles/{name}"], clone)
         for name in ("local", "slurm")
     ]
-    keep_pictures(clone)
     data = {
         "wall_s": round(wall),
         "dry_run_s": {"local": round(plan[0], 1), "slurm": round(plan[1], 1)},
         "bad_input_cases": bad_input_cases(),
         **figures(clone / "results"),
     }
-    write_json(ROOT / "docs/results/quickstart.json", data)
-    write_table(ROOT / "README.md", "quickstart", table(data))
+    write_json(RESULTS / "quickstart.json", data)
     print(json.dumps(data, indent=2))
+    print(f"pictures and table: python -m docs.make.quickstart --clone {clone}")
 
 
 if __name__ == "__main__":

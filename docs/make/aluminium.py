@@ -1,7 +1,7 @@
 """The potentials of the campaign config/aluminium.yaml side by side, against DFT and published values.
 
     ./run --configfile config/aluminium.yaml                    # the campaign
-    python benchmarks/aluminium.py results/aluminium
+    python -m docs.make.aluminium results/aluminium
 
 Reads the results only. Writes docs/results/aluminium.json and the table of docs/validation.md.
 """
@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from pages import write_table
 
+from benchmarks.common import RESULTS, ROOT
+from docs.make.pages import write_table
 from entromax.report.html import number
 from entromax.report.properties import load_properties
 from entromax.report.results import PotentialResults, load_element_results
 from entromax.runtime import write_json
 
-ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/validation.md"
 SHOWN = {
     "lattice": ["volume", "bulk modulus"],
@@ -95,7 +95,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = gather(options.results, options.potentials)
     provenance = json.loads((options.results / "provenance.json").read_text())
-    write_json(ROOT / "docs/results/aluminium.json", {"rows": rows, "provenance": provenance})
+    write_json(RESULTS / "aluminium.json", {"rows": rows, "provenance": provenance})
     table = page_table(rows, options.potentials)
     write_table(PAGE, "aluminium", table)
     print(table)

@@ -1,7 +1,7 @@
 """The table of the campaign config/eight_elements.yaml, by element: labels, errors, V0 and B, phases, robustness.
 
     ./run --configfile config/eight_elements.yaml                         # the campaign, see docs/eight_elements.md
-    python benchmarks/eight_elements.py results/eight_elements
+    python -m docs.make.eight_elements results/eight_elements
 
 Reads the results only. Writes docs/results/eight_elements.json, the table of docs/eight_elements.md and the pictures
 docs/pictures/eight_*.png (with their numbers as CSV). Time of a label: CPU seconds as the ledgers have them.
@@ -9,30 +9,23 @@ An element that has not got so far shows what it has, the rest is null.
 """
 
 import argparse
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from eight_pictures import draw_eos, draw_phases
-from pages import write_table
 
+from benchmarks.common import PICTURES, RESULTS, ROOT
+from docs.make.eight_pictures import draw_eos, draw_phases
+from docs.make.pages import read_json, write_table
 from entromax.config.load import read_yaml
 from entromax.runtime import provenance, write_json
 from entromax.validation.references import phase_energies
 
-ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/eight_elements.md"
-PICTURES = ROOT / "docs/pictures"
 SAME = 5.0
 """Phases nearer than this in DFT may come in either order [meV/atom]: the k-points of the campaign leave as much."""
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return what a file holds; nothing when it is not there (yet)."""
-    return dict(json.loads(path.read_text())) if path.is_file() else {}
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -231,7 +224,7 @@ def remarks(elements: dict[str, Any]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="folder of the campaign's results")
-    parser.add_argument("--json", type=Path, default=ROOT / "docs/results/eight_elements.json")
+    parser.add_argument("--json", type=Path, default=RESULTS / "eight_elements.json")
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--pictures", type=Path, default=PICTURES)
     arguments = parser.parse_args()
@@ -251,7 +244,7 @@ def main() -> None:
             "elements": elements,
             "commands": [
                 "./run --configfile config/eight_elements.yaml",
-                "python benchmarks/eight_elements.py results/eight_elements",
+                "python -m docs.make.eight_elements results/eight_elements",
             ],
             "campaign_provenance": campaign,
             "provenance": provenance(config=campaign.get("config", ""), seed=config["seed"]),

@@ -1,4 +1,4 @@
-"""Pictures of `benchmarks/eight_elements.py`: one panel per element."""
+"""Pictures of `eight_elements.py`: one panel per element."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,29 +8,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.style import context as style_context
 
-from entromax.report.style import COLOURS, DPI, GREY, SHEET, say_nothing_to_draw
+from benchmarks.sheet import sheet
+from entromax.report.style import COLOURS, GREY, say_nothing_to_draw
 from entromax.runtime import atomic_path
 
 
 @contextmanager
 def panels(count: int, path: Path, data: pd.DataFrame) -> Iterator[list[Axes]]:
     """Yield one panel per element, four in a row; write the figure and, beside it, its numbers."""
-    with style_context(SHEET):
-        rows = -(-count // 4)
-        drawing = Figure(figsize=(12, 0.6 + 2.9 * rows), layout="constrained")
-        FigureCanvasAgg(drawing)
+    rows = -(-count // 4)
+    with sheet(path, 12, 0.6 + 2.9 * rows) as drawing:
         axes = list(np.ravel(drawing.subplots(rows, min(count, 4), squeeze=False)))
         yield axes[:count]
         for spare in axes[count:]:
             spare.set_axis_off()
         handles, labels = axes[0].get_legend_handles_labels()
         drawing.legend(handles, labels, loc="outside upper center", ncols=len(labels))
-        with atomic_path(path) as temporary:
-            drawing.savefig(temporary, dpi=DPI, format="png", metadata={"Software": None})
         with atomic_path(path.with_suffix(".csv")) as temporary:
             data.to_csv(temporary, index=False, float_format="%.6g")
 

@@ -1,8 +1,15 @@
-"""Tables that benchmarks write into the pages of docs/, between marks of their own."""
+"""Tables in README.md and the pages of docs/, each between marks of its own."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from entromax.runtime import atomic_path
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return what a file holds; nothing when it is not there (yet)."""
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
 
 
 def write_table(page: Path, name: str, table: str) -> None:

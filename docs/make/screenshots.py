@@ -1,6 +1,6 @@
 """Pictures of a report in headless Chromium, for the docs: docs/pictures/<name>_1280.png and <name>_400.png.
 
-    python benchmarks/screenshots.py results/Al/report.html [--name report] [--heights 2400 2400]
+    python -m docs.make.screenshots results/Al/report.html [--name report] [--heights 2400 2400]
 
 The page stands in a frame of 1280 and of 400 pixels; the picture ends at the given height. Needs chromium and pillow
 (both come with ./test).
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.common import PICTURES
 from entromax.runtime import atomic_path
 
-PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 WIDTHS = (1280, 400)
 COLOURS = 256
 """Of the palette: a page of text and diagrams needs no more, and the file is a third as large."""

@@ -1,7 +1,7 @@
 """Transfer of aluminium by real DFT: the library against a conventional set, each tested on both.
 
     ./run --configfile config/aluminium.yaml                    # the campaign
-    python benchmarks/transfer.py results/aluminium [--potential gap]
+    python -m docs.make.transfer results/aluminium [--potential gap]
 
 Reads what the campaign has written. Writes docs/results/transfer.json (of the named potential, with the errors of the
 other families under ``families``) and docs/pictures/transfer.png.
@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.style import context
 
+from benchmarks.common import PICTURES, RESULTS
+from benchmarks.sheet import sheet
 from entromax.report.figures_transfer import MEASURES, draw_learning_curve
 from entromax.report.results import read_ledgers
-from entromax.report.style import DPI, SHEET
-from entromax.runtime import atomic_path, write_json
+from entromax.runtime import write_json
 
-ROOT = Path(__file__).parents[1]
 CELLS = ("a_on_a", "a_on_b", "b_on_a", "b_on_b")
 KEPT = ["training", "percent", "labels", "tested_on", "energy_rmse", "energy_mae", "force_rmse", "force_mae"]
 
@@ -35,16 +32,12 @@ def states(folder: Path) -> dict[str, int]:
 
 def draw(curve: pd.DataFrame, path: Path) -> None:
     """Draw the learning curves of energies and forces side by side."""
-    with context(SHEET):
-        drawing = Figure(figsize=(9.6, 4.6), layout="constrained")
-        FigureCanvasAgg(drawing)
+    with sheet(path, 9.6, 4.6) as drawing:
         panels = drawing.subplots(1, 2)
         for axes, (column, label) in zip(panels, MEASURES.values(), strict=True):
             draw_learning_curve(axes, curve, column, label)
         handles, names = panels[0].get_legend_handles_labels()
         drawing.legend(handles, names, title="fitted to … tested on", loc="outside upper center", ncols=2)
-        with atomic_path(path) as temporary:
-            drawing.savefig(temporary, dpi=DPI, format="png", metadata={"Software": None})
 
 
 def main() -> None:
@@ -68,8 +61,8 @@ def main() -> None:
         "learning_curve": curve[KEPT].to_dict("records"),
         "provenance": json.loads((options.results / "provenance.json").read_text()),
     }
-    write_json(ROOT / "docs/results/transfer.json", data)
-    draw(curve, ROOT / "docs/pictures/transfer.png")
+    write_json(RESULTS / "transfer.json", data)
+    draw(curve, PICTURES / "transfer.png")
     print(json.dumps(data, indent=2))
 
 

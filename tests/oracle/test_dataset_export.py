@@ -14,12 +14,12 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import voigt_6_to_full_3x3_stress
-from emt_cells import free_atom, labelled
 
 from entromax.config.models import DatasetSettings
 from entromax.dataset import FORMATS, export_dataset
 from entromax.potentials.ace_model import import_pyace
 from entromax.structures import write_structures
+from tests.support.emt_cells import free_atom, labelled
 
 
 def cells(count, seed):

@@ -9,13 +9,13 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
-from emt_cells import D_NN, bare, cells, fit, free_atom, relative_errors, write_set
 
 from entromax.config.models import MaceSettings
 from entromax.potentials import load_potential
 from entromax.potentials.base import FitError
 from entromax.potentials.mace import LOG, MODEL, TRAINING, VALIDATION, last_line, run_logged, train_command, weighted
 from entromax.structures import read_structures, write_structures
+from tests.support.emt_cells import D_NN, bare, cells, fit, free_atom, relative_errors, write_set
 
 pytestmark = pytest.mark.skipif(find_spec("mace") is None, reason="mace-torch is optional")
 TINY = MaceSettings(channels=8, layers=1, correlation=2, cutoff=1.5, epochs=40, batch_size=2, learning_rate=0.03)

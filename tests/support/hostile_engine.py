@@ -14,7 +14,7 @@ from entromax.labels.engines import EngineEntry
 from entromax.labels.engines.base import Engine, EngineUnavailableError, Label, Rung, UnconvergedError
 
 ENTRY = EngineEntry(
-    module="labels_hostile_engine", requires="ase", distribution="ase", remedy="", numerical=frozenset()
+    module="tests.support.hostile_engine", requires="ase", distribution="ase", remedy="", numerical=frozenset()
 )
 
 

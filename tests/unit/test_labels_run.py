@@ -5,13 +5,11 @@ import os
 import threading
 import time
 
-import labels_hostile_engine
 import numpy as np
 import pandas as pd
 import psutil
 import pytest
 from ase.build import bulk
-from labels_hostile_engine import HostileSettings
 
 from entromax.config.models import CrystalSettings, ElementSettings, EmtSettings, GpawSettings, LabelSettings
 from entromax.labels.engines import ENGINES
@@ -22,11 +20,12 @@ from entromax.labels.run import OutOfTimeError, label_structures
 from entromax.labels.shard import label_shard
 from entromax.labels.store import LabelStore, forget, stores
 from entromax.structures import read_structures, with_sid, write_structures
+from tests.support.hostile_engine import ENTRY, HostileSettings
 
 
 @pytest.fixture(autouse=True)
 def hostile(monkeypatch):
-    monkeypatch.setitem(ENGINES, "hostile", labels_hostile_engine.ENTRY)
+    monkeypatch.setitem(ENGINES, "hostile", ENTRY)
 
 
 def structure(number=0, **info):

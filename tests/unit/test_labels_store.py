@@ -8,7 +8,6 @@ import sys
 import time
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 from ase.build import bulk
 
@@ -133,11 +132,11 @@ def test_a_write_that_the_disk_cuts_short_says_so_and_damages_no_other_line(tmp_
 
 JOB = """
 import sys
-import labels_hostile_engine as hostile
 from entromax.config.models import LabelSettings
 from entromax.labels.engines import ENGINES
 from entromax.labels.run import label_structures
 from entromax.structures.io import read_structures
+from tests.support import hostile_engine as hostile
 ENGINES["hostile"] = hostile.ENTRY
 folder = sys.argv[1]
 label_structures(
@@ -155,7 +154,7 @@ def test_a_job_killed_again_and_again_loses_nothing_and_repeats_nothing(tmp_path
         atoms.info |= {"element": "Al"}
     write_structures(tmp_path / "shard.extxyz", structures)
     chance, kills, safe = random.Random(0), 0, {}
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     while True:
         job = subprocess.Popen([sys.executable, "-c", JOB, str(tmp_path)], env=environment, stderr=subprocess.DEVNULL)
         before = _bytes(tmp_path)

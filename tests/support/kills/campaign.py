@@ -11,14 +11,14 @@ import numpy as np
 import yaml
 from ase.build import bulk
 
-from entromax.config import load_campaign
-from entromax.config.models import CampaignSettings
+from entromax.config import CampaignSettings, load_campaign
 from entromax.labels.engines import physics_hash
 from entromax.labels.record import Record
 from entromax.labels.store import LabelStore
 from entromax.structures import with_sid, write_structures
+from tests.support.campaigns import ROOT
 
-ROOT = Path(__file__).parents[1]
+EMT: dict[str, object] = {"engine": "emt"}
 DIARY = Path(__file__).with_name("attempts")
 
 
