@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PYTHON_FILES = [path for folder in ("src", "scripts", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+PYTHON_FILES = [
+    path for folder in ("src", "scripts", "tests", "benchmarks", "docs/make") for path in (ROOT / folder).rglob("*.py")
+]
 
 COMMANDS = {
     "ruff check": ["ruff", "check"],

@@ -6,31 +6,16 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from ase.calculators.emt import EMT
 from ase.neighborlist import neighbor_list
 
 from entromax.config.models import GapSettings
 from entromax.potentials import load_potential, train_potential
 from entromax.potentials.base import FitError
 from entromax.potentials.gap import gap_fit_command, require_targets, weighted
-from entromax.structures import read_structures, with_sid, write_structures
+from entromax.structures import read_structures, write_structures
+from tests.support.emt_cells import D_NN, free_atom, labelled
 
-D_NN = 2.86
 SMALL = GapSettings(n_max=5, l_max=3, n_sparse=100)
-
-
-def labelled(atoms, config_type="library"):
-    atoms = with_sid(atoms)
-    calculated = atoms.copy()
-    calculated.calc = EMT()
-    atoms.info |= {
-        "REF_energy": calculated.get_potential_energy(),
-        "REF_stress": calculated.get_stress(),
-        "config_type": config_type,
-        "element": "Al",
-    }
-    atoms.arrays["REF_forces"] = calculated.get_forces()
-    return atoms
 
 
 def random_cell(generator):
@@ -47,8 +32,7 @@ def random_cell(generator):
 def campaign(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gap")
     generator = np.random.default_rng(0)
-    atom = Atoms("Al", positions=[[5, 5.15, 5.3]], cell=[10, 10.3, 10.6], pbc=True)
-    train = [labelled(atom, "isolated_atom"), *(labelled(random_cell(generator)) for _ in range(40))]
+    train = [free_atom(), *(labelled(random_cell(generator)) for _ in range(40))]
     write_structures(folder / "train.extxyz", train)
     write_structures(folder / "validation.extxyz", [])
     card = fit(folder, folder / "potential")

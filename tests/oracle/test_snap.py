@@ -5,38 +5,24 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk
-from ase.calculators.emt import EMT
 
 from entromax.config.models import SnapSettings
 from entromax.features import Batch, batch_features
 from entromax.features.bispectrum import Bispectrum
-from entromax.potentials import load_potential, train_potential
+from entromax.potentials import load_potential
 from entromax.potentials.base import FitData, FitError
 from entromax.potentials.lammps_run import STRESS_FROM, snap_rows, start_lammps
 from entromax.potentials.snap import untrained, weighted_rows
 from entromax.potentials.snap_model import INCLUDE, RFAC0, with_room
 from entromax.potentials.zbl import Zbl
-from entromax.structures import with_sid, write_structures
+from entromax.structures import write_structures
+from tests.support.emt_cells import D_NN, fit, labelled
 
-D_NN = 2.86
 KINDS = {
     "linear": SnapSettings(twojmax=4, folds=4),
     "quadratic": SnapSettings(twojmax=3, quadratic=True, folds=4),
     "without ZBL": SnapSettings(twojmax=2, zbl=None, constant=False, folds=3),
 }
-
-
-def labelled(atoms, config_type="library"):
-    atoms = with_sid(atoms)
-    calculated = atoms.copy()
-    calculated.calc = EMT()
-    atoms.info |= {
-        "REF_energy": calculated.get_potential_energy(),
-        "REF_stress": calculated.get_stress(),
-        "config_type": config_type,
-    }
-    atoms.arrays["REF_forces"] = calculated.get_forces()
-    return atoms
 
 
 def shaken(crystal, volume, generator):
@@ -60,18 +46,6 @@ def campaign(tmp_path_factory):
     write_structures(folder / "validation.extxyz", made[45:])
     cards = {name: fit(folder, name, settings) for name, settings in KINDS.items()}
     return folder, [atom, *made], cards
-
-
-def fit(folder, name, settings):
-    return train_potential(
-        folder / "train.extxyz",
-        folder / "validation.extxyz",
-        potential=folder / name,
-        element="Al",
-        d_nn=D_NN,
-        settings=settings,
-        seed=1,
-    )
 
 
 def structures():

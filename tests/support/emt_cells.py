@@ -1,26 +1,31 @@
 """Small aluminium cells with EMT labels, for fits that take seconds."""
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.calculator import BaseCalculator
 from ase.calculators.emt import EMT
 
+from entromax.config.models import Settings
 from entromax.potentials.base import train_potential
 from entromax.structures import with_sid, write_structures
 
 D_NN = 2.86
 
 
-def labelled(atoms, config_type="library"):
+def labelled(atoms: Atoms, config_type: str = "") -> Atoms:
+    """Return a copy with its EMT label, as a dataset holds it; its kind stays, or is that of the library."""
     atoms = with_sid(atoms)
     calculated = atoms.copy()
     calculated.calc = EMT()
     atoms.info |= {
         "REF_energy": calculated.get_potential_energy(),
         "REF_stress": calculated.get_stress(),
-        "config_type": config_type,
+        "config_type": config_type or atoms.info.get("config_type", "library"),
         "element": "Al",
         "settings": "0123",
     }
@@ -28,11 +33,12 @@ def labelled(atoms, config_type="library"):
     return atoms
 
 
-def free_atom():
+def free_atom() -> Atoms:
+    """Return the labelled free atom."""
     return labelled(Atoms("Al", positions=[[5, 5.15, 5.3]], cell=[10, 10.3, 10.6], pbc=True), "isolated_atom")
 
 
-def cells(count, seed):
+def cells(count: int, seed: int) -> list[Atoms]:
     """Return strained, rattled crystals of two to four atoms, without symmetry."""
     generator = np.random.default_rng(seed)
     made = []
@@ -47,11 +53,18 @@ def cells(count, seed):
 
 
 def write_set(folder: Path, train: int, validation: int) -> None:
+    """Write so many training structures, the free atom before them, and validation structures."""
     write_structures(folder / "train.extxyz", [free_atom(), *cells(train, 0)])
     write_structures(folder / "validation.extxyz", cells(validation, 1))
 
 
-def fit(folder, name, settings, train="train.extxyz", validation="validation.extxyz"):
+def fit(
+    folder: Path,
+    name: str,
+    settings: Settings,
+    train: str = "train.extxyz",
+    validation: str = "validation.extxyz",
+) -> dict[str, Any]:
     """Train on a set of ``write_set`` and return the card of the potential, which is ``folder / name``."""
     return train_potential(
         folder / train,
@@ -64,13 +77,14 @@ def fit(folder, name, settings, train="train.extxyz", validation="validation.ext
     )
 
 
-def bare(atoms, calculator):
+def bare(atoms: Atoms, calculator: BaseCalculator) -> Atoms:
+    """Return a structure without its label, and with a calculator."""
     return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc, calculator=calculator)
 
 
-def relative_errors(structures, calculator):
+def relative_errors(structures: Iterable[Atoms], calculator: BaseCalculator) -> list[float]:
     """Return RMSE over standard deviation of the labels: energies per atom, forces, stresses."""
-    pairs = [[], [], []]
+    pairs: list[list[tuple[float, float]]] = [[], [], []]
     for atoms in structures:
         copy = bare(atoms, calculator)
         n = len(atoms)

