@@ -167,6 +167,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write docs/results and docs/pictures")
     arguments = parser.parse_args()
     settings = LibrarySettings(
+        source="made",
         cells=CellSettings(atoms=[1, arguments.atoms]),
         rounds=arguments.rounds,
         batches=arguments.batches,

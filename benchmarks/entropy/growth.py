@@ -33,7 +33,7 @@ from entromax.report.style import BLUE, GREEN, VERMILION, figure
 from entromax.runtime import provenance, write_json
 from entromax.structures.io import read_structures
 
-SETTINGS = LibrarySettings(cells=CellSettings(atoms=[1, 8]), batches=2)
+SETTINGS = LibrarySettings(source="made", cells=CellSettings(atoms=[1, 8]), batches=2)
 SEED = 1
 NUMBERS = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
 QUESTS_ATOMS = 10_000

@@ -314,6 +314,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     settings = LibrarySettings(
+        source="made",
         cells=CellSettings(atoms=[2, 25]),
         seeds=SeedSettings(sizes="uniform"),
         entropy=EntropySettings(worth=1),  # both routes take what raises H

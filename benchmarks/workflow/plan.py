@@ -23,7 +23,7 @@ import yaml
 from benchmarks.common import RESULTS, ROOT
 from entromax.runtime import provenance, write_json
 
-LIBRARY = {"rounds": 10, "batches": 50, "structures_per_batch": 200}
+LIBRARY = {"source": "made", "rounds": 10, "batches": 50, "structures_per_batch": 200}
 LABELS = {"structures": 100_000, "shard_size": 100}
 ELEMENTS = {"one": ["Al"], "eight": ["Al", "W", "Be", "Re", "Os", "C", "Sb", "Te"]}
 

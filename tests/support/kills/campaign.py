@@ -49,7 +49,7 @@ class KillCampaign:
         size = -(-structures // shards)
         settings = {
             "elements": {"Al": {"reference": dict(reference)}},
-            "library": {"rounds": 10, "batches": 10, "structures_per_batch": 100},
+            "library": {"source": "made", "rounds": 10, "batches": 10, "structures_per_batch": 100},
             "labels": {"structures": structures, "shard_size": size, **(labels or {})},
         }
         folder.mkdir(parents=True, exist_ok=True)
