@@ -1,6 +1,8 @@
 """GAP fitted to EMT: errors small where it was trained, forces and stress are derivatives of its energy."""
 
 import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +20,11 @@ from tests.support.emt_cells import D_NN, bare, free_atom, labelled
 
 SMALL = GapSettings(n_max=5, l_max=3, n_sparse=100)
 
+Campaign = tuple[Path, list[Atoms], dict[str, Any]]
+"""Folder, training structures and the card of the potential."""
 
-def random_cell(generator):
+
+def random_cell(generator: np.random.Generator) -> Atoms:
     count = int(generator.integers(1, 4))
     while True:
         cell = np.eye(3) + generator.uniform(-0.25, 0.25, (3, 3))
@@ -30,7 +35,7 @@ def random_cell(generator):
 
 
 @pytest.fixture(scope="module")
-def campaign(tmp_path_factory):
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
     folder = tmp_path_factory.mktemp("gap")
     generator = np.random.default_rng(0)
     train = [free_atom(), *(labelled(random_cell(generator)) for _ in range(40))]
@@ -40,7 +45,9 @@ def campaign(tmp_path_factory):
     return folder, train, card
 
 
-def fit(folder, potential, settings=SMALL, train="train.extxyz", seed=1):
+def fit(
+    folder: Path, potential: Path, settings: GapSettings = SMALL, train: str = "train.extxyz", seed: int = 1
+) -> dict[str, Any]:
     return train_potential(
         folder / train,
         folder / "validation.extxyz",
@@ -52,7 +59,7 @@ def fit(folder, potential, settings=SMALL, train="train.extxyz", seed=1):
     )
 
 
-def errors(potential, structures):
+def errors(potential: Path, structures: list[Atoms]) -> tuple[float, float, float]:
     calculator = load_potential(potential)
     energy, force, stress = [], [], []
     for atoms in structures:
@@ -64,7 +71,7 @@ def errors(potential, structures):
     return tuple(float(np.sqrt(np.mean(np.square(np.concatenate(x, axis=None))))) for x in (energy, force, stress))
 
 
-def test_training_errors_are_far_below_the_spread_of_the_labels(campaign):
+def test_training_errors_are_far_below_the_spread_of_the_labels(campaign: Campaign) -> None:
     folder, train, _ = campaign
     energy, force, stress = errors(folder / "potential", train[1:])
     spread = [np.std([atoms.info["REF_energy"] / len(atoms) for atoms in train[1:]])]
@@ -73,14 +80,14 @@ def test_training_errors_are_far_below_the_spread_of_the_labels(campaign):
     assert energy < 0.02 * spread[0] and force < 0.1 * spread[1] and stress < 0.2 * spread[2]
 
 
-def test_free_atom_has_its_energy(campaign):
+def test_free_atom_has_its_energy(campaign: Campaign) -> None:
     folder, train, _ = campaign
     atom = Atoms("Al", positions=[[15, 15, 15]], cell=[30, 30, 30], pbc=True)
     atom.calc = load_potential(folder / "potential")
     assert atom.get_potential_energy() == pytest.approx(train[0].info["REF_energy"], abs=1e-6)
 
 
-def test_forces_and_stress_are_derivatives_of_the_energy(campaign):
+def test_forces_and_stress_are_derivatives_of_the_energy(campaign: Campaign) -> None:
     atoms = bulk("Al", "hcp", a=2.8, c=4.6)
     atoms.rattle(0.1, seed=2)
     atoms.calc = load_potential(campaign[0] / "potential")
@@ -97,7 +104,7 @@ def test_forces_and_stress_are_derivatives_of_the_energy(campaign):
     assert found == pytest.approx(stress, abs=1e-4)
 
 
-def test_the_same_seed_gives_the_same_potential(campaign):
+def test_the_same_seed_gives_the_same_potential(campaign: Campaign) -> None:
     folder, train, _ = campaign
     fit(folder, folder / "again")
     first, again = load_potential(folder / "potential"), load_potential(folder / "again")
@@ -111,7 +118,9 @@ def test_the_same_seed_gives_the_same_potential(campaign):
 
 
 @pytest.mark.parametrize(("loosened", "which", "growth"), [("sigma_force", 1, 1.1), ("sigma_stress", 2, 1.3)])
-def test_forces_and_stresses_are_fitted_each_for_itself(campaign, loosened, which, growth):
+def test_forces_and_stresses_are_fitted_each_for_itself(
+    campaign: Campaign, loosened: str, which: int, growth: float
+) -> None:
     """One whose expected error is huge counts for nothing: its error must grow while the other is still fitted."""
     folder, train, _ = campaign
     base = errors(folder / "potential", train[1:])
@@ -119,7 +128,7 @@ def test_forces_and_stresses_are_fitted_each_for_itself(campaign, loosened, whic
     assert errors(folder / loosened, train[1:])[which] > growth * base[which]
 
 
-def test_a_target_that_gap_fit_did_not_read_is_an_error(campaign, tmp_path):
+def test_a_target_that_gap_fit_did_not_read_is_an_error(campaign: Campaign, tmp_path: Path) -> None:
     """ASE writes a 3 x 3 array as JSON, and gap_fit skips what it cannot parse without a word."""
     folder, train, _ = campaign
     prepared = weighted(train, SMALL, box=20.0)
@@ -132,7 +141,7 @@ def test_a_target_that_gap_fit_did_not_read_is_an_error(campaign, tmp_path):
         require_targets(log, prepared)
 
 
-def test_weights_fall_with_energy_as_the_settings_say(campaign):
+def test_weights_fall_with_energy_as_the_settings_say(campaign: Campaign) -> None:
     prepared = weighted(campaign[1], SMALL, box=20.0)
     energies = [atoms.info["REF_energy"] / len(atoms) for atoms in prepared[1:]]
     low, high = (prepared[1 + int(index)] for index in (np.argmin(energies), np.argmax(energies)))
@@ -144,13 +153,13 @@ def test_weights_fall_with_energy_as_the_settings_say(campaign):
     assert prepared[0].cell.lengths() == pytest.approx([20.0] * 3)
 
 
-def test_sparse_points_never_outnumber_environments():
+def test_sparse_points_never_outnumber_environments() -> None:
     command = gap_fit_command(SMALL, d_nn=D_NN, environments=33, seed=0)
     assert "n_sparse=33" in " ".join(command)
     assert f"cutoff={SMALL.cutoff * D_NN:.6f}" in " ".join(command)
 
 
-def test_the_card_says_what_the_potential_is_and_no_leftovers_remain(campaign):
+def test_the_card_says_what_the_potential_is_and_no_leftovers_remain(campaign: Campaign) -> None:
     folder, train, card = campaign
     assert card["training_structures"] == len(train) and card["family"] == "gap" and card["d_nn"] == D_NN
     assert card["settings"] == SMALL.model_dump(mode="json") and len(card["training_hash"]) == 16
@@ -158,7 +167,7 @@ def test_the_card_says_what_the_potential_is_and_no_leftovers_remain(campaign):
     assert read_structures(folder / "potential" / "train.extxyz")[1].info["config_type"] == "library"
 
 
-def test_a_failing_fit_says_why_and_keeps_its_log_but_no_potential(campaign):
+def test_a_failing_fit_says_why_and_keeps_its_log_but_no_potential(campaign: Campaign) -> None:
     folder, train, _ = campaign
     write_structures(folder / "no_atom.extxyz", train[1:4])
     with pytest.raises(FitError, match="0 free atoms"):

@@ -12,7 +12,11 @@ Kill = Callable[[KillCampaign, "subprocess.Popen[bytes]"], None]
 
 
 def torture(campaign: KillCampaign, profile: Path, kills: Sequence[Kill]) -> dict[str, int]:
-    """Kill a campaign in the given ways, one after the other, let it finish and return the counts."""
+    """Kill a campaign in the given ways, one after the other, let it finish and return the counts.
+
+    Raises:
+        RuntimeError: the campaign did not begin at all, or had finished before all kills.
+    """
     run, done, lost, safe = campaign.start(profile), 0, set[str](), dict[str, float | None]()
     while done < len(kills) or run.poll() is None or run.returncode:
         if done < len(kills) and _has_progressed(campaign, run):
@@ -20,6 +24,8 @@ def torture(campaign: KillCampaign, profile: Path, kills: Sequence[Kill]) -> dic
             done += 1
         elif run.poll() is None:
             time.sleep(0.2)
+        if run.poll() and not campaign.starts():
+            raise RuntimeError((campaign.folder / "snakemake.log").read_text())
         if run.poll() is not None and (done < len(kills) or run.returncode):
             found = {sid: record.energy for sid, record in campaign.labels().items()}
             lost |= {sid for sid, energy in safe.items() if found.get(sid) != energy}
@@ -27,9 +33,7 @@ def torture(campaign: KillCampaign, profile: Path, kills: Sequence[Kill]) -> dic
             if len(found) == len(campaign.sids) and done < len(kills):
                 raise RuntimeError(f"{campaign.folder}: finished after {done} kills; give it more structures")
             run = campaign.start(profile)
-    if len(campaign.labels()) < len(
-        campaign.sids
-    ):  # killed as often as it may be in one run: run again, as a user does
+    if len(campaign.labels()) < len(campaign.sids):  # killed as often as one run allows: run again, as a user does
         campaign.start(profile, "--forcerun", "label_shard").wait()
     labels = campaign.labels()
     lost |= set(campaign.sids) - set(labels)
