@@ -50,6 +50,22 @@ def test_scripts_are_thin() -> None:
     assert not {path.name: length(path) for path in (ROOT / "scripts").glob("*.py") if length(path) > 20}
 
 
+def test_nothing_is_imported_across_the_path() -> None:
+    others = [path for path in PYTHON_FILES if path != Path(__file__)]
+    assert not [str(path) for path in others if "sys.path.insert" in path.read_text()]
+
+
+def test_the_index_of_the_benchmarks_has_every_script() -> None:
+    index = (ROOT / "benchmarks/README.md").read_text()
+    scripts = [path for folder in ("benchmarks", "docs/make") for path in (ROOT / folder).rglob("*.py")]
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removeprefix("benchmarks.")
+        for path in scripts
+        if "__main__" in path.read_text()
+    }
+    assert names and not {name for name in names if f"`{name}`" not in index}
+
+
 def test_common_rules_are_short() -> None:
     assert length(ROOT / "workflow/rules/common.smk") < 100
 

@@ -13,8 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from kill_campaign import KillCampaign
+from tests.support.kills.campaign import KillCampaign
 
 ROOT = Path(__file__).parents[2]
 

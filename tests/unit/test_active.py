@@ -31,6 +31,7 @@ from entromax.labels.engines.base import ISOLATED
 from entromax.potentials import train_potential
 from entromax.structures import read_structures, scale_structures, with_sid, write_structures
 from entromax.validation.dynamics import closest_pair
+from tests.support.emt_cells import labelled
 
 D_NN = 2.86
 AL = ElementSettings(
@@ -169,14 +170,6 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seed=1,
     )
     return folder
-
-
-def labelled(atoms: Atoms) -> Atoms:
-    copy = atoms.copy()
-    copy.calc = EMT()
-    atoms.info |= {"REF_energy": copy.get_potential_energy(), "REF_stress": copy.get_stress()}
-    atoms.arrays["REF_forces"] = copy.get_forces()
-    return atoms
 
 
 def select(campaign: Path, output: Path, min_distance: float = 0.6, **active: object) -> pd.DataFrame:

@@ -1,5 +1,8 @@
 """Robust potentials pass, broken ones are caught, each for its own reason."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -111,12 +114,14 @@ def test_supercell_is_large_enough_and_compact(minimum: int) -> None:
     assert cell.get_volume() / len(cell) == pytest.approx(FCC.get_volume())
 
 
-def test_processes_do_not_share_out_more_threads_than_there_are_cores(monkeypatch, tmp_path):
+def test_processes_do_not_share_out_more_threads_than_there_are_cores(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Snakemake lets every library take all cores of the job; two processes with two threads each would be four."""
     seen = tmp_path / "threads"
 
     class Counting(EMT):
-        def calculate(self, *arguments, **options):
+        def calculate(self, *arguments: Any, **options: Any) -> None:
             super().calculate(*arguments, **options)
             with seen.open("a") as file:
                 file.writelines(f"{number}\n" for number in [torch.get_num_threads(), *limits()])

@@ -1,35 +1,11 @@
-"""Campaigns that really run, each in a folder of its own."""
+"""A campaign that several tests look at."""
 
 import fcntl
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-EMT = Path(__file__).with_name("emt.yaml")
-
-
-def snakemake(directory: Path, *options: str, timeout: float = 600) -> subprocess.CompletedProcess[str]:
-    """Run this repository's workflow in ``directory`` and return what it printed."""
-    return subprocess.run(
-        [
-            Path(sys.executable).with_name("snakemake"),
-            "--snakefile",
-            ROOT / "Snakefile",
-            "--directory",
-            directory,
-            *options,
-        ],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+from tests.support.campaigns import EMT, ROOT, snakemake
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import EMT, ROOT, snakemake
+
+from tests.support.campaigns import EMT, ROOT, count_jobs, snakemake
 
 EIGHT = ["Al", "W", "Be", "Re", "Os", "C", "Sb", "Te"]
-
-
-def count_jobs(text: str) -> dict[str, str]:
-    """Return the number of jobs by rule from the table of a dry run; the live view writes rules with spaces."""
-    rows = (line.rsplit(maxsplit=1) for line in text.splitlines())
-    return {row[0].strip().replace(" ", "_"): row[1] for row in rows if len(row) == 2}
 
 
 @pytest.mark.parametrize("profile", ["local", "slurm"])

