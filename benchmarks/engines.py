@@ -21,6 +21,7 @@ from pages import write_table
 
 from entromax.config import CampaignSettings, load_campaign
 from entromax.config.models import ElementSettings, EosSettings, LabelSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_version, physics_hash
 from entromax.labels.record import Record, wanted_mesh
 from entromax.labels.reference import reference_structures
@@ -63,7 +64,12 @@ def curves(element: str, settings: ElementSettings, store: Path, stored: bool) -
         labels = LabelStore(store, element, physics_hash(settings.reference))
         return list(labels.read({s.info["sid"]: wanted_mesh(s) for s in wanted}).values())
     return label_structures(
-        wanted, element=element, d_nn=settings.d_nn, reference=settings.reference, limits=LIMITS, store=store
+        wanted,
+        element=element,
+        d_nn=settings.d_nn,
+        reference=settings.reference,
+        limits=LIMITS,
+        budget=LabelBudget(store),
     )
 
 

@@ -4,9 +4,7 @@ import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 from ase.visualize.plot import plot_atoms
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -16,6 +14,7 @@ from entromax.labels.ledger import ledger_table
 from entromax.labels.record import Record
 from entromax.labels.store import stores
 from entromax.runtime import atomic_path
+from entromax.structures.geometry import shortest_distance
 from entromax.structures.io import read_structures
 
 
@@ -91,12 +90,6 @@ def summary(entry: Inspected) -> dict[str, str]:
     told["made by"] = f"{row['engine']}, settings {row['settings']}, on {row['host']}, {made}, {row['seconds']:.1f} s"
     told["settings"] = f"{entry.folder}/settings.json"
     return told
-
-
-def shortest_distance(atoms: Atoms) -> float:
-    """Return the smallest distance between two atoms, periodic images included [Å]; infinite beyond 10 Å."""
-    distances = neighbor_list("d", atoms, 10.0)
-    return float(np.min(distances)) if len(distances) else float("inf")
 
 
 def last_lines(path: Path, count: int) -> list[str]:

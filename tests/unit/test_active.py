@@ -27,10 +27,10 @@ from entromax.config.models import (
     SnapSettings,
 )
 from entromax.entropy.seeding import relaxed_seeds
-from entromax.labels.engines.base import ISOLATED
 from entromax.potentials import train_potential
 from entromax.structures import read_structures, scale_structures, with_sid, write_structures
-from entromax.validation.dynamics import closest_pair
+from entromax.structures.geometry import shortest_distance
+from entromax.structures.kinds import ISOLATED
 
 D_NN = 2.86
 AL = ElementSettings(
@@ -55,7 +55,7 @@ class Doubtful(Calculator):
         super().calculate(atoms, properties, system_changes)
         copy = self.atoms.copy()
         copy.calc = EMT()
-        doubt = len(copy) / closest_pair(copy, 4.0)
+        doubt = len(copy) / shortest_distance(copy, 4.0)
         energy, forces = copy.get_potential_energy(), copy.get_forces()
         self.results = {"energy": energy, "forces": forces, "energy_std": doubt}
 
@@ -133,10 +133,10 @@ def test_each_run_offers_its_least_known_state_inside_the_bounds() -> None:
         assert atoms.info["sid"] == with_sid(atoms).info["sid"] and atoms.info["config_type"] == "active"
         assert not BOUNDS.broken(atoms, COMMITTEE.opinion(atoms))
     # The closest pair is what this committee doubts: the state on offer is not the first that came.
-    assert all(closest_pair(candidate.atoms, 4.0) < 2.75 for candidate in found)
+    assert all(shortest_distance(candidate.atoms, 4.0) < 2.75 for candidate in found)
     close = Bounds(**{**vars(BOUNDS), "distance": 2.75})
     kept, _ = dynamics_candidates(FCC, COMMITTEE, close, DYNAMICS, seed=1)
-    assert all(closest_pair(candidate.atoms, 4.0) >= 2.75 for candidate in kept)
+    assert all(shortest_distance(candidate.atoms, 4.0) >= 2.75 for candidate in kept)
 
 
 @pytest.fixture(scope="module")

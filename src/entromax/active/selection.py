@@ -24,6 +24,7 @@ from entromax.config.models import (
 from entromax.features import Features, build, evaluate
 from entromax.runtime import atomic_path
 from entromax.structures import write_structures
+from entromax.structures.geometry import reduced
 from entromax.validation.robustness import lowest_crystal
 
 logger = logging.getLogger("entromax.active")
@@ -182,9 +183,6 @@ def choose(scores: np.ndarray, places: np.ndarray, n: int) -> np.ndarray:
 
 def mean_features(structures: Sequence[Atoms], features: Features, length: float) -> np.ndarray:
     """Return the mean over the atoms of the features [S, D] of structures [Å], in units of ``length``."""
-    reduced = [
-        Atoms(np.zeros(len(atoms)), positions=atoms.positions / length, cell=atoms.cell.array / length, pbc=True)
-        for atoms in structures
-    ]
+    values = evaluate([reduced(atoms, length) for atoms in structures], features)
     ends = np.cumsum([len(atoms) for atoms in structures])[:-1]
-    return np.array([part.mean(axis=0) for part in np.split(evaluate(reduced, features), ends)])
+    return np.array([part.mean(axis=0) for part in np.split(values, ends)])

@@ -24,9 +24,9 @@ from entromax.entropy.strata import DatasetState, log_edges
 from entromax.features import Features, build, evaluate
 from entromax.runtime import atomic_path, config_hash, write_json
 from entromax.structures.constraints import allowed
+from entromax.structures.geometry import reduced_volume
 from entromax.structures.identity import with_sid
 from entromax.structures.io import read_structures, write_structures
-from entromax.structures.rescale import reduced_volume
 
 logger = logging.getLogger("entromax.entropy")
 

@@ -7,22 +7,19 @@ from pathlib import Path
 
 from ase import Atoms
 
+from entromax.structures.geometry import reduced_volume
 from entromax.structures.identity import content_hash, quantise
 from entromax.structures.io import read_structures, write_structures
+from entromax.structures.kinds import LIBRARY
 
 logger = logging.getLogger("entromax.structures")
-
-
-def reduced_volume(atoms: Atoms) -> float:
-    """Return the volume per atom; v* [d_nn^3] for a structure in reduced units."""
-    return float(atoms.get_volume()) / len(atoms)
 
 
 def scale_structure(atoms: Atoms, symbol: str, d_nn: float) -> Atoms:
     """Return a reduced structure as a structure of ``symbol`` with nearest-neighbour distance ``d_nn`` [Å].
 
     Cell and positions are multiplied by ``d_nn`` (METHOD section 1). Info of the result: ``sid`` (hash of the scaled
-    structure), ``library_sid`` (of the reduced one), ``element``, ``config_type = "library"``.
+    structure), ``library_sid`` (of the reduced one), ``element``, ``config_type``.
     """
     scaled = quantise(
         Atoms(
@@ -36,7 +33,7 @@ def scale_structure(atoms: Atoms, symbol: str, d_nn: float) -> Atoms:
         "sid": content_hash(scaled),
         "library_sid": str(atoms.info.get("sid", content_hash(atoms))),
         "element": symbol,
-        "config_type": "library",
+        "config_type": LIBRARY,
     }
     return scaled
 

@@ -12,7 +12,9 @@ from ase.calculators.calculator import BaseCalculator
 
 from entromax.potentials import load_potential
 from entromax.runtime import atomic_path, write_json
+from entromax.structures.geometry import bare
 from entromax.structures.io import read_structures
+from entromax.structures.kinds import ISOLATED, kind_of
 from entromax.validation.references import cohesive_energy, equations_of_state, phase_energies
 
 WIDE_RATIOS = np.linspace(0.6, 1.6, 26)
@@ -81,9 +83,9 @@ def potential_energies(structures: Sequence[Atoms], calculator: BaseCalculator) 
     """Return the energy per atom of every structure [eV/atom]."""
     energies = []
     for atoms in structures:
-        bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-        bare.calc = calculator
-        energies.append(float(bare.get_potential_energy()) / len(bare))
+        copy = bare(atoms)
+        copy.calc = calculator
+        energies.append(float(copy.get_potential_energy()) / len(copy))
     return np.array(energies)
 
 
@@ -182,8 +184,8 @@ def compare_crystals(
     """
     kinds: dict[str, list[Atoms]] = {}
     for atoms in reference:
-        kinds.setdefault(str(atoms.info.get("config_type")), []).append(atoms)
-    isolated = kinds.pop("isolated_atom", [])
+        kinds.setdefault(kind_of(atoms), []).append(atoms)
+    isolated = kinds.pop(ISOLATED, [])
     if ground_state not in kinds:
         found = ", ".join(kinds) or "none"
         raise ValueError(f"ground state {ground_state!r} is not among the labelled crystals ({found}); label it first")
