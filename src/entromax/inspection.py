@@ -13,6 +13,7 @@ from entromax.config.load import ConfigError
 from entromax.labels.ledger import ledger_table
 from entromax.labels.record import Record
 from entromax.labels.store import stores
+from entromax.layout import CampaignFolder
 from entromax.runtime import atomic_path
 from entromax.structures.geometry import shortest_distance
 from entromax.structures.io import read_structures
@@ -49,7 +50,8 @@ def find_structures(results: Path, store: Path, beginning: str) -> list[Inspecte
                 atoms = Atoms(record.numbers, positions=record.positions, cell=record.cell or None, pbc=True)
                 found.append(Inspected(record.element, sid, record.library_sid, atoms, record, part.folder))
     known = {entry.sid for entry in found}
-    for path in sorted([*results.glob("*/structures/shard_*.extxyz"), *results.glob("*/active/*/structures/*.extxyz")]):
+    parts = [part for element in CampaignFolder(results).elements for part in element.trained_on]
+    for path in (path for part in parts for path in part.structure_files):
         for atoms in read_structures(path) if beginning.encode() in path.read_bytes() else []:
             sid, library_sid = str(atoms.info["sid"]), str(atoms.info["library_sid"])
             if sid not in known and (sid.startswith(beginning) or library_sid.startswith(beginning)):

@@ -147,8 +147,8 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     seeds = relaxed_seeds(40, cells, np.random.default_rng(2), 40)
     write_structures(folder / "library.extxyz", [with_sid(atoms) for atoms in seeds])
     scale = {"element": "Al", "d_nn": D_NN, "volume": AL.volume}
-    scale_structures(folder / "library.extxyz", [folder / "all.extxyz"], n=40, shard_size=40, **scale)
-    everything = read_structures(folder / "all.extxyz")
+    scale_structures(folder / "library.extxyz", folder, n=40, shard_size=40, **scale)
+    everything = read_structures(folder / "shard_1.extxyz")
     free = with_sid(Atoms("Al", cell=[12.0] * 3, pbc=True))
     free.info["config_type"] = ISOLATED
     crystal = FCC.copy()

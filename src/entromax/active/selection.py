@@ -23,8 +23,8 @@ from entromax.config.models import (
 )
 from entromax.features import Features, build, evaluate
 from entromax.runtime import atomic_path
-from entromax.structures import write_structures
 from entromax.structures.geometry import reduced
+from entromax.structures.io import write_shards
 from entromax.validation.robustness import lowest_crystal
 
 logger = logging.getLogger("entromax.active")
@@ -111,9 +111,8 @@ def select_structures(
     table.loc[order, "rank"] = np.arange(1, len(order) + 1)
     if len(order) < active.structures:
         logger.warning("%s: only %d of %d structures could be chosen", symbol, len(order), active.structures)
-    for k in range(-(-active.structures // labels.shard_size)):
-        part = order[k * labels.shard_size : (k + 1) * labels.shard_size]
-        write_structures(Path(shards, f"shard_{k + 1}.extxyz"), [unlabelled[j].atoms for j in part])
+    chosen = [unlabelled[k].atoms for k in order]
+    write_shards(shards, chosen, n=active.structures, shard_size=labels.shard_size)
     made = pd.DataFrame(rows, columns=None if rows else ["state"])
     for path, frame in ((candidates, table.sort_values("score", ascending=False)), (runs, made)):
         with atomic_path(path) as temporary:

@@ -10,7 +10,7 @@ is ruled by its repulsive core. Neither needs a potential fitted before, so the 
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from entromax.config.models import ElementSettings
 from entromax.structures.crystals import crystal
 from entromax.structures.geometry import bare, deformed, shortest_distance
 from entromax.structures.identity import with_sid
-from entromax.structures.io import write_structures
+from entromax.structures.io import write_shards
 
 logger = logging.getLogger("entromax.structures")
 
@@ -71,7 +71,7 @@ def conventional_structures(element: str, settings: ElementSettings, *, n: int, 
 
 
 def make_conventional(
-    shards: Sequence[str | Path],
+    shards: str | Path,
     *,
     element: str,
     settings: ElementSettings,
@@ -80,18 +80,12 @@ def make_conventional(
     shard_size: int,
     seed: int,
 ) -> None:
-    """Write the conventional set to its shard files; structure k goes to shard ``k // shard_size``.
+    """Write the conventional set to a folder of shards, see :func:`entromax.structures.io.write_shards`.
 
     Other arguments and errors are those of :func:`conventional_structures`.
-
-    Raises:
-        ValueError: the shards cannot hold ``n`` structures.
     """
-    if len(shards) * shard_size < n:
-        raise ValueError(f"{element}: {len(shards)} shards of {shard_size} cannot hold {n} structures")
     structures = conventional_structures(element, settings, n=n, atoms=atoms, seed=seed)
-    for index, path in enumerate(shards):
-        write_structures(path, structures[index * shard_size : (index + 1) * shard_size])
+    write_shards(shards, structures, n=n, shard_size=shard_size)
     logger.info("%s: %d conventional structures", element, n)
 
 
