@@ -56,7 +56,7 @@ def select_structures(
     candidates: str | Path,
     runs: str | Path,
 ) -> pd.DataFrame:
-    """Choose structures that the committee knows little of, from the library's rest and from dynamics.
+    """Choose structures that the committee is unsure of, from the library's rest and from dynamics.
 
     Args:
         potential: folder of the potential whose committee chooses, fitted to ``train``.
@@ -154,8 +154,8 @@ def choose(scores: np.ndarray, places: np.ndarray, n: int) -> np.ndarray:
 
     Greedy maximum of the determinant of s_i s_j exp(-|x_i - x_j|^2 / 2 D), the determinantal point process of quality
     and diversity [Kulesza & Taskar, Found. Trends Mach. Learn. 5, 123 (2012)], by pivoted Cholesky [Chen, Zhang & Zhou,
-    NeurIPS 2018]. The first is the one of largest score; every further one that of largest score once what the chosen
-    ones are going to tell about it is taken off. Scores alone would choose the same thing many times over.
+    NeurIPS 2018]. The first structure is the one of largest score. Each further one has the largest score that
+    is left once the part that the chosen ones explain is subtracted. Scores alone would choose nearly equal structures.
 
     Args:
         scores: [S] scores s, not negative.

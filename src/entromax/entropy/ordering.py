@@ -179,9 +179,8 @@ def structure_leverages(blocks: Sequence[np.ndarray], kind: str) -> np.ndarray:
 
     Args:
         blocks: normalised rows of each structure.
-        kind: ``energy``: the leverage of its mean row among all mean rows; ``block``: the sum of the leverages of all
-        its rows
-            among all rows.
+        kind: ``energy``: the leverage of its mean row among all mean rows; ``block``: the sum of the
+            leverages of all its rows among all rows.
     """
     if kind == "energy":
         return leverages(np.stack([block.mean(axis=0) for block in blocks]))

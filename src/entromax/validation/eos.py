@@ -169,15 +169,15 @@ def compare_crystals(
     """Compare E(V) of all labelled crystals; energies count from each source's minimum of the ground state.
 
     Args:
-        reference: labelled crystals (``config_type`` is the structure type) and the isolated atom, if labelled.
+        reference: labelled crystals (``config_type`` is the structure type) and the free atom, if labelled.
         calculator: the potential.
         symbol: element.
         ground_state: name of the ground-state crystal; must be among ``reference``.
 
     Returns:
         Curves and fit parameters of :func:`compare_crystal`, and rows of published energies. Parameters gain
-        ``phase_energy`` (above the ground
-        state, meV/atom) and, for the ground state, ``cohesive_energy`` [eV/atom] where the isolated atom is known.
+        ``phase_energy`` (above the ground state, meV/atom) and, for the ground state, ``cohesive_energy`` [eV/atom]
+        where the free atom is known.
 
     Raises:
         ValueError: the ground state is not among the labelled crystals.
@@ -269,7 +269,7 @@ def validate_eos(
     """Write E(V) curves, fit parameters and the deviations from the reference of all labelled crystals.
 
     Args:
-        reference: extended XYZ of the labelled crystals and the isolated atom.
+        reference: extended XYZ of the labelled crystals and the free atom.
         potential: folder of the fitted potential.
         element: chemical symbol.
         ground_state: name of the ground-state crystal.

@@ -32,7 +32,7 @@ FORCE_COLUMNS = ("split", "sid", "reference", "potential")
 
 
 def predict(structures: Sequence[Atoms], calculator: BaseCalculator, split: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compare a potential with the labels of ``structures``; isolated atoms are left out (they define the zero).
+    """Compare a potential with the labels of ``structures``; free atoms are left out (they define the zero).
 
     Args:
         structures: carry ``REF_energy`` [eV], ``REF_forces`` [eV/Å] and, when known, ``REF_stress`` [eV/Å^3].
