@@ -124,6 +124,11 @@ class CampaignFolder:
         """Entropy state after a round; round 0: that of the reference sample."""
         return self.root / f"library/round_{round}/state.npz"
 
+    @property
+    def crystals(self) -> Path:
+        """Perfect crystals that joined the library after the last round."""
+        return self.root / "library/crystals/accepted.extxyz"
+
     def batch(self, round: int, batch: int) -> Path:
         """Candidates of one batch of a round."""
         return self.root / f"library/round_{round}/batch_{batch}.extxyz"
