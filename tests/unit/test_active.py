@@ -202,7 +202,7 @@ def select(campaign: Path, output: Path, min_distance: float = 0.6, **active: ob
 
 def test_batch_holds_unlabelled_structures_of_library_and_dynamics(campaign: Path, tmp_path: Path) -> None:
     table = select(campaign, tmp_path)
-    everything = [atoms.info["sid"] for atoms in read_structures(campaign / "all.extxyz")]
+    everything = [atoms.info["sid"] for atoms in read_structures(campaign / "shard_1.extxyz")]
     tried = set(pd.read_parquet(campaign / "manifest.parquet")["sid"])
     library = table[table["origin"] == "library"]
     assert set(library["sid"]) == set(everything) - tried  # scaled like those that were labelled, to the bit
@@ -220,7 +220,7 @@ def test_batch_holds_unlabelled_structures_of_library_and_dynamics(campaign: Pat
 
 def test_candidates_are_as_many_as_the_settings_say(campaign: Path, tmp_path: Path) -> None:
     table = select(campaign, tmp_path, candidates=4, dynamics=None)
-    everything = [atoms.info["sid"] for atoms in read_structures(campaign / "all.extxyz")]
+    everything = [atoms.info["sid"] for atoms in read_structures(campaign / "shard_1.extxyz")]
     assert table["sid"].tolist() == [everything[k] for k in (20, 21, 23, 24)]
     assert pd.read_csv(tmp_path / "runs.csv").empty
 
