@@ -103,7 +103,7 @@ def stage_outputs(campaign: CampaignSettings, results: Path) -> dict[str, list[P
         "reference sample": [folder.state(0)],
         "entropy batches": [folder.batch(r, b) for r, b in product(rounds, batches)],
         "merged rounds": [folder.state(r) for r in rounds],
-        "perfect crystals": [folder.crystals],
+        "perfect crystals": [folder.crystals] if rounds else [],
         "ordered library": [folder.library],
         "label shards": [e.ledger(s) for e, s in product(elements, shards)],
         "reference labels": [e.reference_ledger for e in elements],
