@@ -29,7 +29,7 @@ _STAGES: list[tuple[Any, str, str]] = [
     (PairMoments, "backward", "features, adjoint"),
     (EntropyFunctional, "__call__", "log-det algebra"),
     (Objective, "_penalty", "constraints"),
-    (objective, "closest_pairs", "constraints"),
+    (objective, "shortest_distances", "constraints"),
     (objective, "hard_violations", "constraints"),
     (objective, "_chain", "chain rule to positions and strain"),
     (optimiser, "maximise", "optimiser bookkeeping"),

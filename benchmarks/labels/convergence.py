@@ -21,6 +21,7 @@ from ase import Atoms
 from benchmarks.common import campaign_settings
 from entromax.config.models import ElementSettings, LabelSettings
 from entromax.config.presets import LEVELS
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_version, physics_hash
 from entromax.labels.record import Record, wanted_mesh
 from entromax.labels.run import label_structures
@@ -74,7 +75,7 @@ def table(engine: str, element: str, levels: list[str], library: list[Atoms], op
             d_nn=settings.d_nn,
             reference=settings.reference,
             limits=LIMITS.model_copy(update={"min_distance": 0.0}),
-            store=options.store,
+            budget=LabelBudget(options.store),
         )
         records[level] = {record.sid: record for record in made}
     sids = [structure.info["sid"] for structure in structures]

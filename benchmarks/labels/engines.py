@@ -20,6 +20,7 @@ from ase import units
 
 from benchmarks.common import campaign_settings
 from entromax.config.models import ElementSettings, EosSettings, LabelSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_version, physics_hash
 from entromax.labels.record import Record, wanted_mesh
 from entromax.labels.reference import reference_structures
@@ -59,7 +60,12 @@ def curves(element: str, settings: ElementSettings, store: Path, stored: bool) -
         labels = LabelStore(store, element, physics_hash(settings.reference))
         return list(labels.read({s.info["sid"]: wanted_mesh(s) for s in wanted}).values())
     return label_structures(
-        wanted, element=element, d_nn=settings.d_nn, reference=settings.reference, limits=LIMITS, store=store
+        wanted,
+        element=element,
+        d_nn=settings.d_nn,
+        reference=settings.reference,
+        limits=LIMITS,
+        budget=LabelBudget(store),
     )
 
 

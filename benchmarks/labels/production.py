@@ -30,6 +30,7 @@ from entromax.config import CampaignSettings
 from entromax.config.load import read_yaml
 from entromax.labels.engines.base import compact
 from entromax.labels.store import stores
+from entromax.layout import shard_numbers
 from entromax.runtime import provenance, write_json
 from entromax.structures.random_cells import random_structures
 from entromax.structures.rescale import reduced_volume
@@ -162,7 +163,7 @@ def price(
         "cpu_s_exceeded_by_5_percent": [float(np.quantile(low, 0.95)), float(np.quantile(high, 0.95))],
         "core_hours": [float(low.mean() * n / 3600), float(high.mean() * n / 3600)],
         "part_beyond_fitted_sizes": float(low[atoms > cost.largest].sum() / low.sum()),
-        "jobs": campaign.labels.shards,
+        "jobs": len(shard_numbers(campaign.labels.structures, campaign.labels.shard_size)),
         "hours_per_job": [float(times.mean() * campaign.labels.shard_size / 3600) for times in (low, high)],
         "wave_functions_mb": {
             "median": float(np.median(memory)),

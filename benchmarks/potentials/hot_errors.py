@@ -21,11 +21,12 @@ from ase.calculators.calculator import BaseCalculator
 from benchmarks.common import RESULTS
 from entromax.config.load import read_yaml
 from entromax.config.models import CampaignSettings, RobustnessSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.run import label_structures
 from entromax.potentials import load_potential
 from entromax.runtime import config_hash, provenance, write_json
 from entromax.structures import with_sid
-from entromax.validation.dynamics import closest_pair
+from entromax.structures.geometry import shortest_distance
 from entromax.validation.errors import predict, summarise
 from entromax.validation.robustness import Task, lowest_crystal, run_task
 from entromax.validation.transfer import SETS
@@ -48,7 +49,7 @@ def closest_snapshots(potential: Path, crystal: Atoms) -> list[Atoms]:
         run = run_task(
             task, crystal, calculator, SETTINGS, SEED, lambda atoms, states=states: states.append(atoms.copy())
         )
-        closest = min(states, key=lambda atoms: closest_pair(atoms, 4.0))
+        closest = min(states, key=lambda atoms: shortest_distance(atoms, 4.0))
         snapshot = with_sid(Atoms(closest.numbers, positions=closest.positions, cell=closest.cell, pbc=True))
         snapshot.info |= {"element": "Al", "config_type": f"{temperature:g} K, {run['state']}"}
         found.append(snapshot)
@@ -85,10 +86,10 @@ def main() -> None:
             d_nn=element.d_nn,
             reference=element.reference,
             limits=campaign.labels,
-            store=options.store,
+            budget=LabelBudget(options.store),
         )
         labelled = [record.atoms() for record in records if record.state == "converged"]
-        closest = [closest_pair(atoms, 4.0) for atoms in labelled]
+        closest = [shortest_distance(atoms, 4.0) for atoms in labelled]
         data[f"driven_by_{driver}"] = {
             "closest_pairs": [round(distance, 2) for distance in closest],
             "failed_labels": [record.reason for record in records if record.state != "converged"],

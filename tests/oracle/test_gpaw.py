@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from entromax.config.models import GpawSettings, LabelSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import load_engine
 from entromax.labels.engines.base import UnconvergedError
 from entromax.labels.run import label_structures
@@ -82,7 +83,7 @@ def test_too_few_iterations_are_unconverged_never_a_label(tmp_path: Path) -> Non
     atoms = with_sid(distorted())
     atoms.info |= {"element": "Al"}
     limits = LabelSettings(max_attempts=2)
-    options = {"element": "Al", "d_nn": 2.86, "limits": limits, "store": tmp_path / "store"}
+    options = {"element": "Al", "d_nn": 2.86, "limits": limits, "budget": LabelBudget(tmp_path / "store")}
     (record,) = label_structures([atoms], reference=hasty, **options)
     assert record.state == "unconverged" and [attempt.name for attempt in record.attempts] == ["default", "damped"]
     assert record.energy is None
@@ -134,10 +135,10 @@ def test_difficult_inputs_end_in_a_label_or_in_a_reason(tmp_path: Path) -> None:
     limits = {"default": LabelSettings(), "none": LabelSettings(min_distance=0.0, max_attempts=2)}
     options = {"element": "Al", "d_nn": 2.86, "reference": smoke}
     given = [with_sid(atoms) for atoms in structures]
-    found = label_structures(given, limits=limits["default"], store=tmp_path / "store", **options)
+    found = label_structures(given, limits=limits["default"], budget=LabelBudget(tmp_path / "store"), **options)
     assert [record.state for record in found] == ["converged"] * 3 + ["rejected"]
     assert found[3].attempts == [] and "0.300 Å apart" in found[3].reason
-    (found,) = label_structures(given[3:], limits=limits["none"], store=tmp_path / "other", **options)
+    (found,) = label_structures(given[3:], limits=limits["none"], budget=LabelBudget(tmp_path / "other"), **options)
     assert found.state in ("crashed", "rejected") and found.reason
     assert found.state == "rejected" or [a.name for a in found.attempts] == ["default", "damped"]
 

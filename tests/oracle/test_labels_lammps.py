@@ -10,6 +10,7 @@ from ase.calculators.eam import EAM
 from ase.calculators.lj import LennardJones
 
 from entromax.config.models import LabelSettings, LammpsSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_available, load_engine, physics_hash
 from entromax.labels.run import label_structures
 from entromax.structures import with_sid
@@ -59,7 +60,12 @@ def test_whole_way_through_the_store_and_failures_with_their_reason(tmp_path: Pa
     structures = [distorted(), Atoms("Ni", cell=[2.5, 2.5, 2.5], pbc=True)]
     for atoms in structures:
         atoms.info["element"] = "Ni"
-    options = {"element": "Ni", "d_nn": 2.49, "limits": LabelSettings(max_attempts=1), "store": tmp_path / "store"}
+    options = {
+        "element": "Ni",
+        "d_nn": 2.49,
+        "limits": LabelSettings(max_attempts=1),
+        "budget": LabelBudget(tmp_path / "store"),
+    }
     found = label_structures([with_sid(a) for a in structures], reference=NICKEL, **options)
     assert [record.state for record in found] == ["converged"] * 2
     wrong = NICKEL.model_copy(update={"pair_coeff": ["* * {file} Xx"]})

@@ -12,6 +12,7 @@ from ase.build import bulk
 from ase.data import atomic_numbers
 
 from entromax.config.models import LabelSettings, QeSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_available, load_engine
 from entromax.labels.engines.base import EngineUnavailableError, Label, UnconvergedError
 from entromax.labels.engines.gth import gth_file, read_gth, write_upf
@@ -39,7 +40,7 @@ def label(atoms: Atoms, tmp_path: Path, rung: int = 0, **changes: float | str) -
 def records(structures: list[Atoms], tmp_path: Path, settings: QeSettings = CHEAP, **limits: float) -> list[Record]:
     for atoms in structures:
         atoms.info |= {"element": "Al"}
-    options = {"element": "Al", "d_nn": 2.86, "store": tmp_path / "store", "reference": settings}
+    options = {"element": "Al", "d_nn": 2.86, "budget": LabelBudget(tmp_path / "store"), "reference": settings}
     return label_structures([with_sid(atoms) for atoms in structures], limits=LabelSettings(**limits), **options)
 
 

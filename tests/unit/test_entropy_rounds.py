@@ -60,7 +60,7 @@ def _merge(folder: Path, number: int, candidates: list[Path], settings: LibraryS
 @pytest.fixture(scope="module")
 def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("library")
-    reference_sample(SETTINGS.model_dump(), seed=3, structures=folder / "random.extxyz", state=folder / "state_0.npz")
+    reference_sample(SETTINGS, seed=3, structures=folder / "random.extxyz", state=folder / "state_0.npz")
     for number in (1, 2):
         _merge(folder, number, [_batch(folder, number, batch) for batch in (1, 2)])
     order_library(

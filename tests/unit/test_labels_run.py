@@ -14,6 +14,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from entromax.config.models import CrystalSettings, ElementSettings, EmtSettings, GpawSettings, LabelSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import ENGINES
 from entromax.labels.engines.base import EngineUnavailableError
 from entromax.labels.ledger import COLUMNS
@@ -46,9 +47,8 @@ def label(
 ) -> list[Record]:
     limits = limits or LabelSettings(structure_timeout=30.0)
     reference = reference or HostileSettings()
-    return label_structures(
-        structures, element="Al", d_nn=2.86, reference=reference, limits=limits, store=store, **options
-    )
+    budget = LabelBudget(store, **options)
+    return label_structures(structures, element="Al", d_nn=2.86, reference=reference, limits=limits, budget=budget)
 
 
 def test_every_way_to_fail_has_its_state_and_the_others_are_labelled(tmp_path: Path) -> None:
@@ -212,8 +212,9 @@ def test_shard_writes_converged_labels_and_a_ledger_of_all(tmp_path: Path, caplo
     emt[-1].info |= {"element": "Al"}
     write_structures(shard, emt)
     options = {"element": "Al", "d_nn": 2.86, "reference": EmtSettings(), "limits": LabelSettings()}
+    options["budget"] = LabelBudget(tmp_path / "store")
     with caplog.at_level(logging.INFO, "entromax"):
-        label_shard(shard, labels=labels, ledger=ledger, store=tmp_path / "store", **options)
+        label_shard(shard, labels=labels, ledger=ledger, **options)
     assert "3/3" in caplog.text and "3 converged, 1 rejected" in caplog.text
     table = pd.read_parquet(ledger)
     assert list(table.columns) == list(COLUMNS)
@@ -230,7 +231,7 @@ def test_shard_writes_converged_labels_and_a_ledger_of_all(tmp_path: Path, caplo
     assert labelled[1].info["REF_energy"] == pytest.approx(check.get_potential_energy(), abs=1e-12)
     assert labelled[1].info["REF_stress"] == pytest.approx(check.get_stress(), abs=1e-10)
     write_structures(shard, [])
-    label_shard(shard, labels=labels, ledger=ledger, store=tmp_path / "store", **options)
+    label_shard(shard, labels=labels, ledger=ledger, **options)
     assert read_structures(labels) == [] and dict(pd.read_parquet(ledger).dtypes) == dict(table.dtypes)
 
 
@@ -272,9 +273,10 @@ ALUMINIUM = ElementSettings(
 
 
 def test_reference_holds_the_free_atom_and_the_crystals(tmp_path: Path) -> None:
-    limits = LabelSettings(eos={"points": 5, "strain": 0.06, "crystals": "all"}, store=str(tmp_path / "store"))
+    limits = LabelSettings(eos={"points": 5, "strain": 0.06, "crystals": "all"})
     labels, ledger = tmp_path / "r.extxyz", tmp_path / "r.parquet"
-    label_reference(labels=labels, ledger=ledger, element="Al", settings=ALUMINIUM, limits=limits)
+    budget = LabelBudget(tmp_path / "store")
+    label_reference(labels=labels, ledger=ledger, element="Al", settings=ALUMINIUM, limits=limits, budget=budget)
     types = [atoms.info["config_type"] for atoms in read_structures(labels)]
     assert types == ["isolated_atom"] + ["fcc"] * 5 + ["bcc"] * 5
     # The energy of a free Al atom is the parameter E0 of Jacobsen, Stoltze and Norskov, Surf. Sci. 366, 394 (1996).

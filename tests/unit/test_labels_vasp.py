@@ -16,6 +16,7 @@ from ase.calculators.vasp import Vasp
 from ase.io import read
 
 from entromax.config.models import LabelSettings, VaspSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_available, load_engine, physics_hash
 from entromax.labels.engines.base import EngineUnavailableError, Label, UnconvergedError
 from entromax.labels.engines.vasp import incar
@@ -191,7 +192,7 @@ def test_the_ladder_stands_in_the_record_and_a_changed_smearing_is_marked(tmp_pa
         d_nn=1.42,
         reference=SETTINGS.model_copy(update={"command": command}),
         limits=LabelSettings(max_attempts=4),
-        store=tmp_path / "store",
+        budget=LabelBudget(tmp_path / "store"),
     )
     assert record.state == "converged" and record.changed_physics.startswith("wide:")
     assert [(a.name, a.outcome) for a in record.attempts] == [

@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from entromax.config.load import ConfigError
-from entromax.config.models import PluginSettings
+from entromax.config.models import AceSettings, PluginSettings
 from entromax.potentials import load_potential, train_potential
 from entromax.structures import with_sid, write_structures
 from entromax.workflow import require_families
@@ -84,12 +84,12 @@ def test_a_family_from_outside_finds_the_parameters_behind_its_labels(
 
 def problem(**values: dict[str, float | str] | str) -> str:
     with pytest.raises(ConfigError) as error:
-        require_families({"mine": {"family": "plugin", **values}})
+        require_families({"mine": PluginSettings(**values)})
     return str(error.value)
 
 
 def test_what_is_wrong_with_it_is_said_before_any_job(tmp_path: Path) -> None:
-    require_families({"mine": {"family": "plugin", "file": str(EXAMPLE), "options": {}}})
+    require_families({"mine": PluginSettings(file=str(EXAMPLE), options={})})
     missing = problem(file=str(tmp_path / "nowhere.py"), options={})
     assert missing.startswith("potentials.mine: there is no file") and "working directory" in missing
     misspelt = problem(file=str(EXAMPLE), options={"cutof": 2.0, "energy_scale": "5 eV"})
@@ -103,4 +103,4 @@ def test_what_is_wrong_with_it_is_said_before_any_job(tmp_path: Path) -> None:
 def test_a_missing_package_stops_the_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"potentials\.fast: family 'ace' needs the Python package 'pyace'.*\[ace\]"):
-        require_families({"fast": {"family": "ace"}})
+        require_families({"fast": AceSettings()})

@@ -65,7 +65,7 @@ def test_more_structures_leave_the_first_ones_as_they_were(tmp_path: Path) -> No
     aluminium = settings("Al")
     few = conventional_structures("Al", aluminium, n=5, atoms=6, seed=3)
     shards = [tmp_path / f"shard_{k}.extxyz" for k in (1, 2)]
-    make_conventional(shards, element="Al", settings=aluminium, n=8, atoms=6, shard_size=5, seed=3)
+    make_conventional(tmp_path, element="Al", settings=aluminium, n=8, atoms=6, shard_size=5, seed=3)
     assert [atoms.info["sid"] for atoms in read_structures(shards[0])] == [atoms.info["sid"] for atoms in few]
     assert len(read_structures(shards[1])) == 3
     other = conventional_structures("Al", aluminium, n=5, atoms=6, seed=4)

@@ -126,16 +126,19 @@ def _library(tmp_path: Path, volumes: list[float]) -> Path:
 
 def test_shards_hold_the_first_fitting_structures_in_order(tmp_path: Path) -> None:
     library = _library(tmp_path, [3.0, 1.0, 0.9, 3.1, 0.8, 0.7, 0.6])
-    shards = [tmp_path / f"s{i}.extxyz" for i in range(3)]
-    n = scale_structures(library, shards, element="Al", d_nn=2.86, volume=[0.5, 1.5], n=5, shard_size=2)
+    shards = [tmp_path / f"shards/shard_{i}.extxyz" for i in (1, 2, 3)]
+    n = scale_structures(library, tmp_path / "shards", element="Al", d_nn=2.86, volume=[0.5, 1.5], n=5, shard_size=2)
     volumes = [[round(a.get_volume() / 2.86**3, 6) for a in read_structures(path)] for path in shards]
     assert n == 5 and volumes == [[1.0, 0.9], [0.8, 0.7], [0.6]]
 
 
 def test_every_shard_is_written_and_a_shortage_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     library = _library(tmp_path, [3.0, 1.0])
-    shards = [tmp_path / f"s{i}.extxyz" for i in range(2)]
-    assert scale_structures(library, shards, element="Al", d_nn=2.86, volume=[0.5, 1.5], n=4, shard_size=2) == 1
+    shards = [tmp_path / f"shards/shard_{i}.extxyz" for i in (1, 2)]
+    assert (
+        scale_structures(library, tmp_path / "shards", element="Al", d_nn=2.86, volume=[0.5, 1.5], n=4, shard_size=2)
+        == 1
+    )
     assert [len(read_structures(path)) for path in shards] == [1, 0]
     assert "only 1 of 2 structures" in caplog.text
 
@@ -143,7 +146,7 @@ def test_every_shard_is_written_and_a_shortage_is_logged(tmp_path: Path, caplog:
 def test_no_fitting_structure_is_an_error_that_names_the_key(tmp_path: Path) -> None:
     library = _library(tmp_path, [3.0])
     with pytest.raises(ValueError, match=r"elements\.Al\.volume"):
-        scale_structures(library, [tmp_path / "s"], element="Al", d_nn=2.86, volume=[0.5, 1.5], n=1, shard_size=1)
+        scale_structures(library, tmp_path / "shards", element="Al", d_nn=2.86, volume=[0.5, 1.5], n=1, shard_size=1)
 
 
 @pytest.mark.parametrize(

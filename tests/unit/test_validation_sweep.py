@@ -16,7 +16,7 @@ from entromax.workflow import one_of, sweep_points
 
 def test_every_combination_has_settings_of_its_own() -> None:
     swept = SnapSettings(cutoff=1.9, sweep={"twojmax": [4, 6], "energy_weight": [10.0, 1000.0], "quadratic": [True]})
-    points = sweep_points({"mine": swept.model_dump(), "gap": GapSettings().model_dump()})
+    points = sweep_points({"mine": swept, "gap": GapSettings()})
     assert list(points) == ["mine"] and len(points["mine"]) == 4
     for name, values in points["mine"].items():
         settings = SnapSettings.model_validate(values)

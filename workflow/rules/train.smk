@@ -3,7 +3,7 @@
 from entromax.config.models import ERROR_BAR_FAMILIES
 from entromax.workflow import one_of, sweep_points
 
-SWEEPS = sweep_points(config["potentials"])
+SWEEPS = sweep_points(CAMPAIGN.potentials)
 WITH_ERROR_BARS = [
     name
     for name, settings in config["potentials"].items()

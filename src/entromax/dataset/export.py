@@ -13,9 +13,10 @@ from ase import Atoms, units
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from entromax.labels.engines.base import ISOLATED
 from entromax.runtime import write_json
 from entromax.structures import read_structures, write_structures
+from entromax.structures.geometry import bare, right_handed
+from entromax.structures.kinds import is_isolated, without_free_atoms
 
 PARTS = ("train", "validation", "test")
 FREE_ATOMS = "isolated_atoms.json"
@@ -42,7 +43,7 @@ def export_dataset(dataset: str | Path, name: str, directory: str | Path) -> Non
         raise ValueError(f"unknown format {name!r}; choose from {', '.join(FORMATS)}")
     structures = {part: read_structures(Path(dataset, f"{part}.extxyz")) for part in PARTS}
     every = [atoms for part in structures.values() for atoms in part]
-    energies = {str(atoms.symbols[0]): float(atoms.info["REF_energy"]) for atoms in every if _is_free(atoms)}
+    energies = {str(atoms.symbols[0]): float(atoms.info["REF_energy"]) for atoms in every if is_isolated(atoms)}
     if lacking := {str(symbol) for atoms in every for symbol in atoms.symbols} - set(energies):
         raise ValueError(
             f"{dataset}: holds no free atom of {', '.join(sorted(lacking))}; make it with aggregate_dataset"
@@ -63,7 +64,7 @@ def write_extxyz(parts: Parts, energies: Energies, folder: Path) -> None:
     ``ase.io.read`` attaches them as a calculator. The free atom is in the training set.
     """
     for part, structures in parts.items():
-        copies = [_bare(atoms) for atoms in structures]
+        copies = [right_handed(bare(atoms)) for atoms in structures]
         for copy, atoms in zip(copies, structures, strict=True):
             copy.info |= {key: atoms.info[key] for key in ("sid", "config_type", "settings") if key in atoms.info}
             copy.calc = SinglePointCalculator(
@@ -84,10 +85,10 @@ def write_mace(parts: Parts, energies: Energies, folder: Path) -> None:
     for part, structures in parts.items():
         copies = []
         for atoms in structures:
-            copy = _bare(atoms)
+            copy = right_handed(bare(atoms))
             copy.arrays["REF_forces"] = atoms.arrays["REF_forces"]
             copy.info = {key: atoms.info[key] for key in ("REF_energy", "REF_stress", "sid") if key in atoms.info}
-            copy.info["config_type"] = "IsolatedAtom" if _is_free(atoms) else "Default"
+            copy.info["config_type"] = "IsolatedAtom" if is_isolated(atoms) else "Default"
             copies.append(copy)
         if copies:
             write_structures(folder / f"{part}.xyz", copies)
@@ -100,10 +101,10 @@ def write_pacemaker(parts: Parts, energies: Energies, folder: Path) -> None:
     pandas 3.
     """
     for part, structures in parts.items():
-        bulk = [atoms for atoms in structures if not _is_free(atoms)]
+        bulk = without_free_atoms(structures)
         total = [float(atoms.info["REF_energy"]) for atoms in bulk]
         columns = {
-            "ase_atoms": [_bare(atoms) for atoms in bulk],
+            "ase_atoms": [right_handed(bare(atoms)) for atoms in bulk],
             "energy": total,
             "energy_corrected": [
                 energy - sum(energies[str(symbol)] for symbol in atoms.symbols)
@@ -129,14 +130,14 @@ def write_fitsnap(parts: Parts, energies: Energies, folder: Path) -> None:
         group = folder / part
         group.mkdir()
         for atoms in structures:
-            if _is_free(atoms):
+            if is_isolated(atoms):
                 continue
             stress = voigt_6_to_full_3x3_stress(np.asarray(atoms.info["REF_stress"], dtype=float))
             data = {
                 "Positions": atoms.positions.tolist(),
                 "Forces": np.asarray(atoms.arrays["REF_forces"], dtype=float).tolist(),
                 "Stress": (-stress / units.bar).tolist(),
-                "Lattice": _bare(atoms).cell.array.tolist(),
+                "Lattice": right_handed(bare(atoms)).cell.array.tolist(),
                 "Energy": float(atoms.info["REF_energy"]),
                 "AtomTypes": atoms.get_chemical_symbols(),
                 "NumAtoms": len(atoms),
@@ -160,7 +161,7 @@ def write_deepmd(parts: Parts, energies: Energies, folder: Path) -> None:
     """
     symbols = sorted(energies)
     for part, structures in parts.items():
-        bulk = [_sorted_by_type(atoms) for atoms in structures if not _is_free(atoms)]
+        bulk = [_sorted_by_type(atoms) for atoms in without_free_atoms(structures)]
         for formula, group in groupby(sorted(bulk, key=_formula), key=_formula):
             frames = list(group)
             system, data = folder / part / formula, folder / part / formula / "set.000"
@@ -169,7 +170,7 @@ def write_deepmd(parts: Parts, energies: Energies, folder: Path) -> None:
             (system / "type.raw").write_text("".join(f"{kind}\n" for kind in types))
             (system / "type_map.raw").write_text("".join(f"{symbol}\n" for symbol in symbols))
             arrays = {
-                "box": [_bare(atoms).cell.array for atoms in frames],
+                "box": [right_handed(bare(atoms)).cell.array for atoms in frames],
                 "coord": [atoms.positions for atoms in frames],
                 "energy": [atoms.info["REF_energy"] for atoms in frames],
                 "force": [atoms.arrays["REF_forces"] for atoms in frames],
@@ -180,16 +181,6 @@ def write_deepmd(parts: Parts, energies: Energies, folder: Path) -> None:
             for name, values in arrays.items():
                 flat = np.asarray(values, dtype=float).reshape(len(frames), -1)
                 np.save(data / f"{name}.npy", flat[:, 0] if name == "energy" else flat)
-
-
-def _is_free(atoms: Atoms) -> bool:
-    return atoms.info.get("config_type") == ISOLATED
-
-
-def _bare(atoms: Atoms) -> Atoms:
-    """Return the structure alone, in a right-handed cell: FitSNAP and pacemaker refuse others."""
-    cell = atoms.cell.array if np.linalg.det(atoms.cell.array) > 0 else atoms.cell.array[[1, 0, 2]]
-    return Atoms(atoms.numbers, positions=atoms.positions, cell=cell, pbc=atoms.pbc)
 
 
 def _sorted_by_type(atoms: Atoms) -> Atoms:

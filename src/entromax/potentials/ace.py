@@ -20,11 +20,11 @@ from entromax.potentials.ace_model import (
     AceCalculator,
     AceModel,
     import_pyace,
-    right_handed,
 )
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
 from entromax.potentials.linear import NormalEquations
 from entromax.potentials.uncertainty import calibration
+from entromax.structures.geometry import right_handed
 
 logger = logging.getLogger("entromax.potentials")
 

@@ -21,9 +21,9 @@ from ase.calculators.calculator import BaseCalculator
 from pydantic import ValidationError
 
 from entromax.config.models import PluginSettings, Settings
-from entromax.labels.engines.base import ISOLATED
 from entromax.runtime import config_hash, provenance, write_json
 from entromax.structures import read_structures
+from entromax.structures.kinds import ISOLATED
 
 logger = logging.getLogger("entromax.potentials")
 

@@ -37,7 +37,12 @@ from entromax.config.models.reference import (
     ReferenceSettings,
     VaspSettings,
 )
-from entromax.config.models.validation import RobustnessSettings, ValidationSettings
+from entromax.config.models.validation import (
+    PropertySettings,
+    RobustnessSettings,
+    TransferSettings,
+    ValidationSettings,
+)
 
 __all__ = [
     "ERROR_BAR_FAMILIES",
@@ -63,6 +68,7 @@ __all__ = [
     "OptimiserSettings",
     "PluginSettings",
     "PotentialSettings",
+    "PropertySettings",
     "QeSettings",
     "ReferenceSettings",
     "RobustnessSettings",
@@ -70,6 +76,7 @@ __all__ = [
     "Settings",
     "SnapSettings",
     "Thresholds",
+    "TransferSettings",
     "ValidationSettings",
     "VaspSettings",
 ]

@@ -36,7 +36,7 @@ class GpawSettings(_Levelled):
     kspacing: float = Field(0.3, ge=0.05, le=2, description="largest k-point spacing, including 2 pi [1/Å]")
     width: float = Field(0.1, gt=0, le=1, description="Fermi-Dirac width [eV]")
     maxiter: int = Field(100, ge=10, le=1000, description="SCF steps before a calculation counts as unconverged")
-    spin: bool = Field(False, description="spin-polarised calculation; the isolated atom is always spin-polarised")
+    spin: bool = Field(False, description="spin-polarised calculation; the free atom is always spin-polarised")
 
     def describe(self) -> str:
         """Return the engine and its settings in one phrase."""
@@ -60,7 +60,7 @@ class QeSettings(_Levelled):
     kspacing: float = Field(0.25, ge=0.05, le=2, description="largest k-point spacing, including 2 pi [1/Å]")
     width: float = Field(0.1, gt=0, le=1, description="Fermi-Dirac width [eV]")
     maxiter: int = Field(100, ge=10, le=1000, description="SCF steps before a calculation counts as unconverged")
-    spin: bool = Field(False, description="spin-polarised calculation; the isolated atom is always spin-polarised")
+    spin: bool = Field(False, description="spin-polarised calculation; the free atom is always spin-polarised")
     command: str = Field("pw.x", min_length=1, description="how pw.x is started, such as `srun pw.x`; no physics")
 
     def describe(self) -> str:
@@ -93,7 +93,7 @@ class VaspSettings(_Levelled):
     )
     paw_version: str | None = Field(None, description="release of the sets (potpaw_PBE.<release>), such as '64' [-]")
     maxiter: int = Field(100, ge=10, le=1000, description="NELM, SCF steps before a calculation is unconverged")
-    spin: bool = Field(False, description="ISPIN = 2; the isolated atom is always spin-polarised")
+    spin: bool = Field(False, description="ISPIN = 2; the free atom is always spin-polarised")
     command: str = Field("vasp_std", min_length=1, description="how VASP is started: `srun vasp_std`; no physics")
     kpar: int = Field(1, ge=1, description="KPAR, groups of MPI tasks that share the k-points; no physics")
     ncore: int = Field(1, ge=1, description="NCORE, MPI tasks that work on one band; no physics")

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from ase import Atoms, units
+from ase import units
 from ase.calculators.calculator import BaseCalculator
-from ase.neighborlist import neighbor_list
 from ase.optimize import BFGS
 from matscipy.elasticity import fit_elastic_constants
 
+from entromax.structures.geometry import shortest_distance
 from entromax.validation.properties.base import (
     Case,
     Property,
@@ -54,7 +54,7 @@ class Lattice(Property):
         """Relax the ground state; see ``Property.calc``."""
         atoms = equilibrium(calculator, case)
         name, lengths = case.ground_state, atoms.cell.lengths()
-        quantities = [Quantity("nearest neighbours", nearest(atoms, case), "Å")]
+        quantities = [Quantity("nearest neighbours", shortest_distance(atoms), "Å")]
         if SYMMETRY[name] == "cubic":
             per_cell = {"fcc": 4, "bcc": 2, "sc": 1, "diamond": 8}[name]
             quantities.append(Quantity("a", (per_cell * atoms.get_volume() / len(atoms)) ** (1 / 3), "Å"))
@@ -80,11 +80,6 @@ class Lattice(Property):
             "volume": Number(eos.volume, "Å³/atom", eos.source),
             "bulk modulus": Number(eos.bulk_modulus, "GPa", eos.source),
         }
-
-
-def nearest(atoms: Atoms, case: Case) -> float:
-    """Return the shortest distance between atoms [Å]."""
-    return float(neighbor_list("d", atoms, 1.6 * case.element.d_nn).min())
 
 
 class Phases(Property):

@@ -6,6 +6,7 @@ import numpy as np
 from ase import Atoms, build, units
 from ase.calculators.calculator import BaseCalculator
 
+from entromax.structures.geometry import supercell
 from entromax.validation.properties.base import (
     Case,
     Property,
@@ -15,7 +16,6 @@ from entromax.validation.properties.base import (
     equilibrium,
     relax,
     single_points,
-    supercell,
 )
 from entromax.validation.references import Number, surface_energies, vacancy_energy
 
@@ -47,7 +47,7 @@ class Vacancy(Property):
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:
         """Relax a supercell without one atom; see ``Property.calc``."""
-        perfect = supercell(equilibrium(calculator, case), case.settings.atoms)
+        perfect = supercell(equilibrium(calculator, case), case.settings.atoms, symmetric=True)
         bulk = float(single_points([perfect], calculator)[0])
         hole = perfect.copy()
         del hole[0]

@@ -9,6 +9,7 @@ from ase.calculators.calculator import BaseCalculator
 from phonopy import Phonopy, run_qha
 from phonopy.structure.atoms import PhonopyAtoms
 
+from entromax.structures.geometry import supercell
 from entromax.validation.properties.base import (
     Case,
     Property,
@@ -19,7 +20,6 @@ from entromax.validation.properties.base import (
     equilibrium,
     relax,
     single_points,
-    supercell,
 )
 from entromax.validation.references import Number, expansion_coefficient, phonon_frequencies
 
@@ -46,7 +46,8 @@ def force_constants(atoms: Atoms, calculator: BaseCalculator, case: Case) -> Pho
     Raises:
         PropertyError: forces are not finite.
     """
-    repeats = np.rint(supercell(atoms, case.settings.atoms).cell.lengths() / atoms.cell.lengths()).astype(int)
+    large = supercell(atoms, case.settings.atoms, symmetric=True)
+    repeats = np.rint(large.cell.lengths() / atoms.cell.lengths()).astype(int)
     unit = PhonopyAtoms(numbers=atoms.numbers, cell=atoms.cell.array, positions=atoms.positions)
     phonons = Phonopy(unit, supercell_matrix=np.diag(repeats), primitive_matrix="P")
     phonons.generate_displacements(distance=case.settings.displacement)
