@@ -1,8 +1,9 @@
 """Diversity of a library against sets of equal size that were not optimised, by the objective and by other judges.
 
     python -m benchmarks.entropy.diversity                  # quick: small cells, one seed
-    python -m benchmarks.entropy.diversity --atoms 32 --batches 2 --seeds 1 2 3 --workers 3 \
-        --extra "ASSYST pipeline=pipeline.extxyz" --extra "ASSYST scaled=scaled.extxyz" --write
+    python -m benchmarks.entropy.diversity --atoms 32 --batches 2 --steps 120 --seeds 1 2 3 --workers 2 \
+        --extra "ASSYST pipeline=pipeline.extxyz" --extra "ASSYST scaled=scaled.extxyz" --json diversity.json
+        --json docs/results/diversity.json
 
 (files of --extra: rivals/symmetric_set.py). For every seed a library is grown and compared, all sets cut to the
 same number of environments, with
@@ -13,10 +14,8 @@ same number of environments, with
 - the extended XYZ files in reduced units given by --extra name=path, inside the library's bounds.
 
 Judges: H of the objective and nearest-neighbour entropy in its features; QUESTS, each set scaled to one median volume
-per atom; H in features the optimiser did not see (cutoffs 1.6 and 3.0 d_nn, power spectrum). ``reach``: where the
-ground states of the eight elements and common crystals stand in the feature space of library and random cells.
-With --write the results go to docs/results/diversity.json and reach.json and the picture to docs/pictures/reach.png;
-figures are means over seeds, ``spread`` their standard deviations.
+per atom; H in features the optimiser did not see (cutoffs 1.6 and 3.0 d_nn, power spectrum). Figures are means over
+seeds, ``spread`` their standard deviations. The library that is shipped: ``benchmarks.entropy.library``.
 """
 
 import argparse
@@ -31,17 +30,15 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from benchmarks.common import ROOT, campaign_settings
-from entromax.config.models import CellSettings, FeatureSettings, LibrarySettings, SeedSettings
+from entromax.config.models import CellSettings, FeatureSettings, LibrarySettings, OptimiserSettings, SeedSettings
+from entromax.entropy.crystals import add_crystals
 from entromax.entropy.diversity import BANDWIDTHS, compare_diversity, cut_alike, first_rows
 from entromax.entropy.ordering import order_library
-from entromax.entropy.reach import common_crystals, ground_states, measure_reach
 from entromax.entropy.rounds import feature_hash, maximise_batch, merge_round, reference_sample
 from entromax.entropy.seeding import matching_random_set, relaxed_seeds
 from entromax.entropy.state import EntropyState
 from entromax.entropy.strata import DatasetState
 from entromax.features import build, evaluate
-from entromax.report.topics.library import plot_reach
 from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures
 from entromax.structures.rescale import reduced_volume
@@ -79,9 +76,17 @@ def grow_library(settings: LibrarySettings, seed: int, folder: Path) -> list[Ato
             new_state=folder / f"state_{number}.npz",
             summary=folder / f"summary_{number}.json",
         )
+    add_crystals(
+        settings,
+        state=folder / f"state_{settings.rounds}.npz",
+        seed=seed,
+        structures=folder / "crystals.extxyz",
+        new_state=folder / "state.npz",
+        summary=folder / "crystals.json",
+    )
     order_library(
         settings,
-        shards=accepted,
+        shards=[*accepted, folder / "crystals.extxyz"],
         state=folder / "state_0.npz",
         seed=seed,
         structures=folder / "library.extxyz",
@@ -116,8 +121,26 @@ def normalised_by(reference: list[Atoms], state: DatasetState, settings: Library
     return DatasetState(state.edges, tuple(parts))
 
 
-def run(seed: int, settings: LibrarySettings, extra: dict[str, str]) -> tuple[pd.DataFrame, pd.DataFrame, float]:
-    """Return diversity and reach of one seed, and the CPU seconds per structure of the library."""
+def judge(
+    sets: dict[str, list[Atoms]],
+    state: DatasetState,
+    reference: list[Atoms],
+    settings: LibrarySettings,
+    seed: int,
+    most: int | None = None,
+) -> pd.DataFrame:
+    """Return the table of ``compare_diversity`` with H in features that no optimiser has seen."""
+    table = compare_diversity(sets, state, settings, seed, most)
+    chosen, count = cut_alike(sets, seed, most)
+    for column, features in OTHER_FEATURES.items():
+        unseen = settings.model_copy(update={"features": features})
+        empty = normalised_by(reference, state, unseen)
+        table[column] = [empty.add(*first_rows(own, count, empty, unseen)).h() for own in chosen.values()]
+    return table.assign(seed=seed)
+
+
+def run(seed: int, settings: LibrarySettings, extra: dict[str, str]) -> tuple[pd.DataFrame, float]:
+    """Return the diversity of one seed, and the CPU seconds per structure of the library."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         started = time.process_time()
@@ -126,19 +149,7 @@ def run(seed: int, settings: LibrarySettings, extra: dict[str, str]) -> tuple[pd
         state, reference = DatasetState.load(folder / "state_0.npz"), read_structures(folder / "random.extxyz")
     sets = {"library": library, **other_sets(library, settings, seed)}
     sets |= {label: read_structures(path) for label, path in extra.items()}
-    table = compare_diversity(sets, state, settings, seed)
-    chosen, count = cut_alike(sets, seed)
-    for column, features in OTHER_FEATURES.items():
-        unseen = settings.model_copy(update={"features": features})
-        empty = normalised_by(reference, state, unseen)
-        table[column] = [empty.add(*first_rows(own, count, empty, unseen)).h() for own in chosen.values()]
-    symbols = sorted(path.stem for path in (ROOT / "config/elements").glob("*.yaml"))
-    crystals = ground_states(campaign_settings({"elements": symbols}).elements) + common_crystals()
-    reach = [
-        measure_reach(crystals, chosen[own], state, settings).assign(set=label)
-        for own, label in (("random cells", "random"), ("library", "maximised"))
-    ]
-    return table.assign(seed=seed), pd.concat(reach, ignore_index=True).assign(seed=seed), seconds
+    return judge(sets, state, reference, settings, seed), seconds
 
 
 def summary(tables: pd.DataFrame) -> dict[str, object]:
@@ -161,10 +172,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--batches", type=int, default=1)
     parser.add_argument("--structures", type=int, default=64, help="structures per batch")
+    parser.add_argument("--steps", type=int, default=40, help="optimiser steps")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--workers", type=int, default=1, help="seeds at the same time")
     parser.add_argument("--extra", action="append", default=[], metavar="NAME=PATH", help="another set, reduced units")
-    parser.add_argument("--write", action="store_true", help="write docs/results and docs/pictures")
+    parser.add_argument("--json", type=Path, help="write the figures there")
     arguments = parser.parse_args()
     settings = LibrarySettings(
         source="made",
@@ -172,31 +184,22 @@ def main() -> None:
         rounds=arguments.rounds,
         batches=arguments.batches,
         structures_per_batch=arguments.structures,
+        optimiser=OptimiserSettings(steps=arguments.steps),
     )
     extra = dict(text.split("=", 1) for text in arguments.extra)
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool:
         results = list(pool.map(partial(run, settings=settings, extra=extra), arguments.seeds))
-    tables, reaches = (pd.concat([result[k] for result in results], ignore_index=True) for k in (0, 1))
-    keys = ["set", "crystal", "v_star"]
-    reach = reaches.drop(columns="seed").groupby(keys, sort=False).mean().reset_index()
-    spread = reaches.drop(columns="seed").groupby(keys, sort=False).std(ddof=1).reset_index()
+    tables = pd.concat([result[0] for result in results], ignore_index=True)
     print(tables.drop(columns="seed").groupby("set", sort=False).agg(["mean", "std"]).round(3).T.to_string())
-    print(reach.pivot_table(index=["crystal", "v_star"], columns="set", sort=False).round(2).to_string())
-    if arguments.write:
-        options = {key: value for key, value in vars(arguments).items() if key not in ("write", "workers", "extra")}
+    if arguments.json:
+        options = {key: value for key, value in vars(arguments).items() if key not in ("json", "workers", "extra")}
+        figures = {
+            "sets": summary(tables),
+            "cpu_seconds_per_structure": float(np.mean([result[1] for result in results])),
+        }
         origin = provenance(config="benchmarks/entropy/diversity.py", seed=arguments.seeds[0])
-        seconds = float(np.mean([result[2] for result in results]))
         common = {"options": options, "settings": settings.model_dump(mode="json"), "provenance": origin}
-        library = {"cpu_seconds_per_structure": seconds}
-        write_json(ROOT / "docs/results/diversity.json", {"sets": summary(tables)} | library | common)
-        rows = [mean | {"spread": std} for mean, std in zip(reach.to_dict("records"), deviations(spread), strict=True)]
-        write_json(ROOT / "docs/results/reach.json", {"crystals": rows} | common)
-        plot_reach(reach, ROOT / "docs/pictures/reach.png")
-
-
-def deviations(spread: pd.DataFrame) -> list[dict[str, float]]:
-    """Return the standard deviations of the measures of reach, crystal by crystal."""
-    return [{key: row[key] for key in ("leverage", "hull", "nearest")} for row in spread.to_dict("records")]
+        write_json(arguments.json, figures | common)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 import torch
 
+from entromax.config.elements import CRYSTALS
 from entromax.config.models import CellSettings, EntropySettings, FeatureSettings, LibrarySettings, SeedSettings
 from entromax.entropy.apart import WIDTH, repulsion
 from entromax.entropy.optimiser import maximise
-from entromax.entropy.reach import common_crystals, hull_distance, measure_reach
+from entromax.entropy.reach import common_crystals, measure_reach
 from entromax.entropy.rounds import reference_sample
 from entromax.entropy.seeding import relaxed_seeds
 from entromax.entropy.strata import DatasetState
 from entromax.features import build, evaluate
+from entromax.structures import crystal
+from entromax.structures.crystals import touching_volume
+from entromax.structures.geometry import shortest_distance
 from entromax.structures.random_cells import random_structures
 
 
@@ -73,23 +77,31 @@ def test_no_random_seed_has_two_atoms_unless_nothing_else_is_allowed() -> None:
     assert {len(atoms) for atoms in random_structures(5, CellSettings(atoms=[2, 2]), rng, random_only)} == {2}
 
 
-def test_hull_distance_is_zero_inside_and_the_euclidean_distance_outside() -> None:
-    cube = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1).T.astype(float)
-    assert hull_distance(np.array([0.2, 0.5, 0.9]), cube) == pytest.approx(0, abs=1e-6)
-    assert hull_distance(np.array([0.5, 0.5, 3.0]), cube) == pytest.approx(2, abs=1e-5)
-    assert hull_distance(np.array([2.0, 2.0, 0.5]), cube) == pytest.approx(2**0.5, abs=1e-5)
-
-
-def test_crystals_of_the_set_are_reached_and_others_no_nearer_than_the_hull(
+def test_the_members_of_a_set_are_reached_and_others_are_as_far_as_the_closest_member(
     reference: tuple[LibrarySettings, DatasetState],
 ) -> None:
     settings, state = reference
-    crystals = common_crystals((1.0, 1.3))
+    crystals = common_crystals(settings.cells.volume, 2)
     own = measure_reach(crystals, crystals, state, settings)
-    np.testing.assert_allclose(own[["hull", "nearest"]], 0, atol=1e-6)
+    np.testing.assert_allclose(own["nearest"], 0, atol=1e-6)
     seeds = relaxed_seeds(40, settings.cells, np.random.default_rng(5), 60)
     far = measure_reach(crystals, seeds, state, settings)
-    assert (far["nearest"] >= far["hull"] - 1e-6).all() and far["nearest"].max() > 0.1
+    assert far["nearest"].max() > 0.1
+    nearer = measure_reach(crystals, [*seeds, crystals[0]], state, settings)
+    assert nearer["nearest"][0] == pytest.approx(0, abs=1e-6) and (nearer["nearest"] <= far["nearest"] + 1e-9).all()
+
+
+def test_common_crystals_lie_inside_the_volumes_of_the_library() -> None:
+    crystals = common_crystals([0.6, 3.0])
+    volumes = np.array([atoms.get_volume() / len(atoms) for atoms in crystals])
+    assert len(crystals) == 5 * len(CRYSTALS) and volumes.min() >= 0.6 and volumes.max() <= 3.0 + 1e-9
+
+
+def test_nearest_neighbours_touch_at_the_touching_volume() -> None:
+    for name in CRYSTALS:
+        assert shortest_distance(crystal(name, "X", touching_volume(name))) == pytest.approx(1)
+    # close packing of spheres, and diamond
+    assert [touching_volume("fcc"), touching_volume("diamond")] == pytest.approx([2**-0.5, 8 / 27**0.5])
 
 
 def test_leverages_of_the_members_of_a_set_average_to_one_less_what_regularisation_takes(
@@ -111,4 +123,4 @@ def test_leverages_of_the_members_of_a_set_average_to_one_less_what_regularisati
 def test_an_empty_set_reaches_nothing(reference: tuple[LibrarySettings, DatasetState]) -> None:
     settings, state = reference
     with pytest.raises(ValueError, match="empty"):
-        measure_reach(common_crystals(), [], state, settings)
+        measure_reach(common_crystals([0.5, 3.5]), [], state, settings)

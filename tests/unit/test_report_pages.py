@@ -151,7 +151,7 @@ def make_library(folder: Path, *, grown: bool = True) -> None:
     pd.DataFrame(rows).to_csv(folder / "library.csv", index=False)
     sets = {"random": rng.normal(size=(40, 5)), "maximised": 2 * rng.normal(size=(60, 5))}
     project(sets, {"fcc": np.ones(5)}).save(analysis / "coverage.npz")
-    reach = {"crystal": "fcc", "v_star": 0.7, "leverage": [9.0, 1.0], "hull": 0.1, "nearest": 0.2}
+    reach = {"crystal": "fcc", "v_star": 0.7, "leverage": [9.0, 1.0], "nearest": 0.2}
     pd.DataFrame({"set": ["random", "maximised"], **reach}).to_csv(analysis / "reach.csv", index=False)
     shapes = pd.concat([describe_shapes(structures, "random"), describe_shapes(structures, "maximised")])
     shapes.to_csv(analysis / "shapes.csv", index=False)

@@ -11,9 +11,9 @@ def table() -> pd.DataFrame:
     rows = []
     for name, factor in (("random", 10.0), ("maximised", 1.0)):
         rows += [
-            {"set": name, "crystal": "Al fcc", "v_star": 0.7, "leverage": 1.5 * factor, "hull": 0.1, "nearest": 0.2},
-            {"set": name, "crystal": "bcc", "v_star": 0.6, "leverage": 0.4 * factor, "hull": 0.3, "nearest": 0.5},
-            {"set": name, "crystal": "bcc", "v_star": 0.8, "leverage": 0.9 * factor, "hull": 0.2, "nearest": 0.4},
+            {"set": name, "crystal": "Al fcc", "v_star": 0.7, "leverage": 1.5 * factor, "nearest": 0.2},
+            {"set": name, "crystal": "bcc", "v_star": 0.6, "leverage": 0.4 * factor, "nearest": 0.5},
+            {"set": name, "crystal": "bcc", "v_star": 0.8, "leverage": 0.9 * factor, "nearest": 0.4},
         ]
     return pd.DataFrame(rows)
 

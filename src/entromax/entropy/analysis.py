@@ -10,6 +10,7 @@ import pandas as pd
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
+from entromax.config.elements import CRYSTALS
 from entromax.config.models import ElementSettings, LibrarySettings
 from entromax.entropy.diversity import compare_diversity
 from entromax.entropy.reach import common_crystals, ground_states, measure_reach
@@ -18,7 +19,7 @@ from entromax.entropy.strata import DatasetState
 from entromax.features import build, evaluate
 from entromax.runtime import atomic_path
 from entromax.structures import crystal, read_structures
-from entromax.structures.crystals import TOUCHING
+from entromax.structures.crystals import touching_volume
 
 _FAR = 2.0
 """Pairs are looked for up to this distance [d_nn]."""
@@ -87,7 +88,7 @@ def analyse_library(
     """
     sets = {"random": read_structures(random), "maximised": read_structures(library)}
     start = DatasetState.load(state)
-    crystals = ground_states(elements) + common_crystals()
+    crystals = ground_states(elements) + common_crystals(settings.cells.volume)
     reached = [measure_reach(crystals, own, start, settings).assign(set=name) for name, own in sets.items()]
     tables = {
         diversity: compare_diversity(sets, start, settings),
@@ -134,7 +135,7 @@ def cover(sets: Mapping[str, Sequence[Atoms]], settings: LibrarySettings) -> Cov
     descriptor = build(settings.features)
     q = {name: evaluate(structures, descriptor) for name, structures in sets.items()}
     mean, scale = q["random"].mean(axis=0), q["random"].std(axis=0)
-    perfect = {name: evaluate([crystal(name, "X", volume)], descriptor)[0] for name, volume in TOUCHING.items()}
+    perfect = {name: evaluate([crystal(name, "X", touching_volume(name))], descriptor)[0] for name in CRYSTALS}
     return project(
         {name: (own - mean) / scale for name, own in q.items()},
         {name: (own - mean) / scale for name, own in perfect.items()},

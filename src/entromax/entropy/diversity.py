@@ -26,7 +26,11 @@ _SAME = 1e-3
 
 
 def compare_diversity(
-    sets: Mapping[str, Sequence[Atoms]], state: DatasetState, settings: LibrarySettings, seed: int = 0
+    sets: Mapping[str, Sequence[Atoms]],
+    state: DatasetState,
+    settings: LibrarySettings,
+    seed: int = 0,
+    most: int | None = None,
 ) -> pd.DataFrame:
     """Compare sets of reduced structures at an equal number of environments (that of the smallest set).
 
@@ -37,6 +41,7 @@ def compare_diversity(
         state: gives the normalisation; its data are not used.
         settings: features.
         seed: of the shuffling.
+        most: environments at most.
 
     Returns:
         One row per set: ``set``, ``n_structures``, ``n_environments``, ``h_nats`` (the objective), ``knn_nats`` and,
@@ -45,7 +50,7 @@ def compare_diversity(
     Raises:
         ValueError: a set is empty.
     """
-    chosen, count = cut_alike(sets, seed)
+    chosen, count = cut_alike(sets, seed, most)
     rows = []
     for name, structures in chosen.items():
         blocks, strata = first_rows(structures, count, state, settings)
@@ -63,8 +68,12 @@ def compare_diversity(
     return pd.DataFrame(rows)
 
 
-def cut_alike(sets: Mapping[str, Sequence[Atoms]], seed: int) -> tuple[dict[str, list[Atoms]], int]:
+def cut_alike(
+    sets: Mapping[str, Sequence[Atoms]], seed: int, most: int | None = None
+) -> tuple[dict[str, list[Atoms]], int]:
     """Return randomly chosen structures of each set with as many atoms as the smallest set or a few more, and how many.
+
+    With ``most`` there are not more atoms than that, whatever the smallest set.
 
     Raises:
         ValueError: a set is empty.
@@ -73,6 +82,7 @@ def cut_alike(sets: Mapping[str, Sequence[Atoms]], seed: int) -> tuple[dict[str,
         if not structures:
             raise ValueError(f"diversity: the set {name!r} is empty")
     count = min(sum(len(atoms) for atoms in structures) for structures in sets.values())
+    count = count if most is None else min(count, most)
     return {name: _first(own, count, np.random.default_rng(seed)) for name, own in sets.items()}, count
 
 

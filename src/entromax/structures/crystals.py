@@ -5,13 +5,12 @@ from collections.abc import Callable
 import numpy as np
 from ase import Atoms
 
+from entromax.structures.geometry import shortest_distance
 from entromax.structures.identity import with_sid
 
 _SQRT3 = np.sqrt(3.0)
 DEFAULT_C_OVER_A = {"hcp": np.sqrt(8.0 / 3.0), "graphite": 2.73, "A7": 2.62, "A8": 1.33}
 """c/a where none is given: ideal hcp, graphite, Sb, Te."""
-TOUCHING = {"fcc": 2**-0.5, "bcc": 4 / 27**0.5, "hcp": 2**-0.5, "sc": 1.0, "diamond": 8 / 27**0.5}
-"""Volume per atom at which nearest neighbours are d_nn apart, where symmetry leaves no other freedom [d_nn^3]."""
 DEFAULT_U = {"A7": 0.2335, "A8": 0.269}
 """Free coordinate where none is given: Sb, Te."""
 
@@ -95,6 +94,14 @@ def crystal(
     cell, fractional = _BUILDERS[name](ratio, free)
     cell = cell * (len(fractional) * volume_per_atom / abs(np.linalg.det(cell))) ** (1 / 3)
     return Atoms([symbol] * len(fractional), cell=cell, scaled_positions=fractional, pbc=True)
+
+
+def touching_volume(name: str) -> float:
+    """Return the volume per atom at which the nearest neighbours of a crystal are d_nn apart [d_nn^3].
+
+    Typical c/a and free coordinates are taken where symmetry leaves them open.
+    """
+    return shortest_distance(crystal(name, "X", 1.0)) ** -3
 
 
 def eos_structures(

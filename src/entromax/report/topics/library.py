@@ -347,7 +347,7 @@ def reach_blocks(table: pd.DataFrame) -> list[Block]:
     """Return where crystals stand relative to both sets (``measure_reach``), each at its worst volume, or nothing."""
     if table.empty:
         return []
-    measures = ["leverage", "hull", "nearest"]
+    measures = ["leverage", "nearest"]
     both = table.pivot_table(index=["crystal", "v_star"], columns="set", values=measures, sort=False).reset_index()
     worst = both.loc[both.groupby("crystal", sort=False)[[("leverage", "maximised")]].idxmax().iloc[:, 0]]
     rows = []
@@ -357,8 +357,8 @@ def reach_blocks(table: pd.DataFrame) -> list[Block]:
     header = ("crystal", "v*", *(f"{name}, {which}" for name in measures for which in ("random", "maximised")))
     text = (
         "Perfect crystals seen from both sets. Leverage: predicted variance of a linear model relative to the average "
-        "of the set, at most 1 everywhere for the best possible set. Hull and nearest: distance to the convex hull of "
-        "the environments and to the closest of them, in standard deviations of the random set per descriptor. "
+        "of the set, at most 1 everywhere for the best possible set. Nearest: distance to the closest environment, in "
+        "standard deviations of the random set per descriptor. "
         "Crystals at several volumes show the one of largest leverage."
     )
     return [Block(text=text, table=Table(header, rows, "Perfect crystals"))]

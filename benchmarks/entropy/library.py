@@ -1,0 +1,174 @@
+"""The shipped library: what it reaches, how good its prefixes are, how diverse it is beside other sets.
+
+    python -m benchmarks.entropy.library --json docs/results/library.json \
+        --extra "ASSYST pipeline=pipeline.extxyz" --extra "ASSYST scaled=scaled.extxyz"
+
+(files of --extra: rivals/symmetric_set.py with 500 crystals). Nothing is optimised here: everything follows from the
+file that is shipped, from random cells drawn with the seeds, and from the files of --extra.
+
+*reach*: ground states of the eight elements and common crystals at five volumes each, in the feature space of all of
+it. *prefixes*: entropies of the first n structures of three filters, and H of as many chosen greedily for H from the
+same filter, which is what the D-optimal order would give. *diversity*: sets cut to equal numbers of environments, as
+in ``benchmarks.entropy.diversity``; the library is cut at random, so its spread is that over its own parts.
+*quickstart*: checksum of the structures that the quickstart labels, from processes with other numbers of threads and
+other instruction sets.
+"""
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from benchmarks.common import PICTURES, ROOT, campaign_settings
+from benchmarks.entropy.diversity import judge, other_sets, summary
+from entromax.config.models import LibrarySettings
+from entromax.entropy.diversity import BANDWIDTHS, quests_entropy
+from entromax.entropy.reach import common_crystals, ground_states, measure_reach
+from entromax.entropy.rounds import reference_sample, structure_blocks
+from entromax.entropy.selection import greedy
+from entromax.entropy.strata import DatasetState
+from entromax.features import build
+from entromax.report.topics.library import plot_gallery, plot_reach
+from entromax.runtime import provenance, write_json
+from entromax.structures import read_structures
+from entromax.structures.shipped import ShippedLibrary, read_library
+
+SEED = 1
+FILTERS = {"1-4 atoms": (1, 4), "1-8 atoms": (1, 8), "1-32 atoms": (1, 32)}
+PREFIXES = (100, 300, 1000, 3000)
+ENVIRONMENTS = (1357, 4000)
+MACHINES = {
+    "this machine": {},
+    "1 thread, AVX2": {"OMP_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Haswell", "ATEN_CPU_CAPABILITY": "avx2"},
+    "2 threads, SSE": {"OMP_NUM_THREADS": "2", "OPENBLAS_CORETYPE": "Nehalem", "ATEN_CPU_CAPABILITY": "default"},
+}
+QUICKSTART = """
+from entromax.structures import library_structures
+for atoms in library_structures("Al", 2.86, volume=(0.5, 1.6), atoms=(1, 4), number=96):
+    print(atoms.info["sid"])
+"""
+
+
+def normalisation(settings: LibrarySettings) -> tuple[DatasetState, list[Atoms]]:
+    """Return the empty state that random cells of all sizes normalise, and these cells."""
+    with tempfile.TemporaryDirectory() as name:
+        state, structures = Path(name, "state.npz"), Path(name, "random.extxyz")
+        reference_sample(settings, seed=SEED, structures=structures, state=state)
+        return DatasetState.load(state), read_structures(structures)
+
+
+def reach(library: list[Atoms], random: list[Atoms], state: DatasetState, settings: LibrarySettings) -> pd.DataFrame:
+    """Return where the judged crystals stand in the feature space of the library and of random cells."""
+    symbols = sorted(path.stem for path in (ROOT / "config/elements").glob("*.yaml"))
+    crystals = ground_states(campaign_settings({"elements": symbols}).elements)
+    crystals += common_crystals(settings.cells.volume)
+    sets = {"random": random, "maximised": library}
+    tables = [measure_reach(crystals, own, state, settings).assign(set=name) for name, own in sets.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def prefixes(shipped: ShippedLibrary, state: DatasetState, settings: LibrarySettings) -> list[dict[str, Any]]:
+    """Return entropies of the first structures of every filter."""
+    rows = []
+    for name, atoms in FILTERS.items():
+        structures = shipped.select(atoms)
+        blocks, strata = structure_blocks(structures, state, build(settings.features))
+        for n in [*(n for n in PREFIXES if n < len(structures)), len(structures)]:
+            first = state.add(blocks[:n], strata[:n])
+            row = {"filter": name, "n": n, "environments": first.n, "h_nats": first.h()}
+            if n < len(structures):
+                chosen = _greedy(blocks, strata, state, np.bincount(strata[:n], minlength=len(state.parts)))
+                row["h_d_optimal_nats"] = chosen.h()
+                quests = quests_entropy(structures[:n])
+                row["quests_nats"] = dict(zip(map(str, BANDWIDTHS), quests.tolist(), strict=True))
+            rows.append(row)
+    return rows
+
+
+def _greedy(blocks: list[np.ndarray], strata: np.ndarray, state: DatasetState, counts: np.ndarray) -> DatasetState:
+    """Return the state of as many structures of every stratum, chosen greedily for H."""
+    parts = []
+    for index, part in enumerate(state.parts):
+        own = [block for block, k in zip(blocks, strata, strict=True) if k == index]
+        order = greedy(own, part, only_positive=False).order[: counts[index]]
+        parts.append(part.add([own[int(k)] for k in order]))
+    return DatasetState(state.edges, tuple(parts))
+
+
+def diversity(
+    library: list[Atoms], state: DatasetState, random: list[Atoms], settings: LibrarySettings, options: Any
+) -> dict[str, object]:
+    """Return the judges' means over the seeds, for every number of environments."""
+    extra = {name: read_structures(path) for name, path in (text.split("=", 1) for text in options.extra)}
+    result = {}
+    for count in ENVIRONMENTS:
+        tables = []
+        for seed in options.seeds:
+            order = np.random.default_rng(seed).permutation(len(library))
+            enough = int(np.searchsorted(np.cumsum([len(library[k]) for k in order]), 1.1 * count)) + 1
+            own = [library[k] for k in order[:enough]]
+            sets = {"library": own, **other_sets(own, settings, seed), **extra}
+            tables.append(judge(sets, state, random, settings, seed, count))
+        result[str(count)] = summary(pd.concat(tables, ignore_index=True))
+        print(
+            pd.concat(tables).drop(columns="seed").groupby("set", sort=False).mean().round(2).T.to_string(), flush=True
+        )
+    return result
+
+
+def quickstart_checksums() -> dict[str, str]:
+    """Return the SHA-256 of the sids of the quickstart's structures, by kind of process."""
+    sums = {}
+    for name, machine in MACHINES.items():
+        command = [sys.executable, "-c", QUICKSTART]
+        run = subprocess.run(command, env=os.environ | machine, capture_output=True, text=True, check=True)
+        sums[name] = hashlib.sha256(run.stdout.strip().encode()).hexdigest()
+    return sums
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="of the sets it is compared with")
+    parser.add_argument("--extra", action="append", default=[], metavar="NAME=PATH", help="another set, reduced units")
+    parser.add_argument("--json", type=Path, help="write the figures there, and the pictures to docs/pictures")
+    options = parser.parse_args()
+    shipped = read_library()
+    settings = LibrarySettings(source="made", reference_structures=1024)
+    state, random = normalisation(settings)
+    library = shipped.select((1, 32))
+    reached = reach(library, random, state, settings)
+    worst = reached.groupby(["set", "crystal"], sort=False)[["leverage", "nearest"]].max()
+    print(worst.unstack("set").round(2).to_string(), flush=True)
+    first = prefixes(shipped, state, settings)
+    print(pd.DataFrame(first).round(2).to_string(), flush=True)
+    sums = quickstart_checksums()
+    print(sums, flush=True)
+    about = dict(shipped.about)
+    own = reached[reached["set"] == "maximised"].rename(columns={"nearest": "nearest_sigma"}).drop(columns="set")
+    figures = {
+        **{key: about[key] for key in ("version", "structures", "environments", "sha256", "bytes", "tiers")},
+        "made_cpu_s": sum(part["cpu_s"] for part in about["made"]),
+        "made": about["made"],
+        "kinds": pd.Series(shipped.kinds).value_counts().to_dict(),
+        "reach": own.to_dict("records"),
+        "prefixes": first,
+        "quickstart_sha256": sums,
+        "diversity": diversity(library, state, random, settings, options),
+        "provenance": provenance(config="benchmarks/entropy/library.py", seed=SEED),
+    }
+    if options.json:
+        write_json(options.json, figures)
+        plot_reach(reached, PICTURES / "reach.png")
+        plot_gallery(library, PICTURES / "library_gallery.png", columns=6, rows=5)
+
+
+if __name__ == "__main__":
+    main()
