@@ -12,7 +12,7 @@ from entromax.entropy.strata import DatasetState
 from entromax.structures import crystal
 
 SETTINGS = LibrarySettings(
-    features=FeatureSettings(twojmax=2), cells=CellSettings(atoms=[2, 5]), reference_structures=48
+    source="made", features=FeatureSettings(twojmax=2), cells=CellSettings(atoms=[2, 5]), reference_structures=48
 )
 
 

@@ -93,9 +93,15 @@ BAD = {
     ),
     "flat cells": (with_al(library={"cells": {"angles": [5, 175]}}), ["angles", "[30, 150]"]),
     "zero structures": (with_al(labels={"structures": 0}), ["labels.structures", "0"]),
+    "settings of a library that is shipped": (
+        with_al(library={"rounds": 3, "cells": {"core_radius": 0.7}}),
+        ["library", "rounds, cells.core_radius", "source: made"],
+    ),
     "zero rounds": (with_al(library={"rounds": 0}), ["library.rounds", "0"]),
     "more labels than structures": (
-        with_al(library={"rounds": 1, "batches": 1, "structures_per_batch": 8}, labels={"structures": 50}),
+        with_al(
+            library={"source": "made", "rounds": 1, "batches": 1, "structures_per_batch": 8}, labels={"structures": 50}
+        ),
         ["labels.structures", "50", "at most 8"],
     ),
     "unknown engine": (al(reference={"engine": "vsap"}), ["elements.Al.reference", "vsap", "gpaw"]),

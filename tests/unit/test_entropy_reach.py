@@ -23,6 +23,7 @@ from entromax.structures.random_cells import random_structures
 def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[LibrarySettings, DatasetState]:
     folder = tmp_path_factory.mktemp("reference")
     settings = LibrarySettings(
+        source="made",
         features=FeatureSettings(twojmax=4),
         cells=CellSettings(atoms=[3, 4]),
         entropy=EntropySettings(strata=1),

@@ -14,7 +14,7 @@ from entromax.entropy.functional import EntropyFunctional
 from entromax.entropy.lbfgs import Lbfgs
 from entromax.entropy.moves import Direction, largest, levelled
 from entromax.entropy.objective import Objective
-from entromax.entropy.ordering import order_library
+from entromax.entropy.ordering import SAME, order_library
 from entromax.entropy.rounds import maximise_batch, merge_round, reference_sample, structure_blocks
 from entromax.entropy.seeding import matching_random_set, relaxed_seeds
 from entromax.entropy.selection import accept
@@ -23,6 +23,7 @@ from entromax.features import Batch, build
 from entromax.structures import content_hash, read_structures
 
 SETTINGS = LibrarySettings(
+    source="made",
     features=FeatureSettings(twojmax=4),
     cells=CellSettings(atoms=[1, 5]),
     optimiser=OptimiserSettings(steps=25, harvests=3, relax_steps=40),
@@ -158,16 +159,23 @@ def test_state_of_other_features_is_refused(campaign: Path, tmp_path: Path) -> N
         _batch(tmp_path, 1, 1, other)
 
 
-def test_library_holds_each_accepted_structure_once_and_its_table_says_the_same(campaign: Path) -> None:
+def test_library_holds_each_accepted_crystal_once_and_its_table_says_the_same(campaign: Path) -> None:
     library = read_structures(campaign / "library.extxyz")
     table = pd.read_csv(campaign / "library.csv")
-    accepted = [a.info["sid"] for k in (1, 2) for a in read_structures(campaign / f"accepted_{k}.extxyz")]
-    assert sorted(table["sid"]) == sorted(accepted)
+    accepted = [a for k in (1, 2) for a in read_structures(campaign / f"accepted_{k}.extxyz")]
     assert [a.info["sid"] for a in library] == table["sid"].tolist()
-    assert table["h_nats"].iloc[-1] == pytest.approx(DatasetState.load(campaign / "state_2.npz").h(), abs=1e-8)
+    assert len(set(table["sid"])) == len(table) and set(table["sid"]) <= {a.info["sid"] for a in accepted}
+    empty = DatasetState.load(campaign / "state_0.npz")
+    blocks, strata = structure_blocks(library, empty, build(SETTINGS.features))
+    assert table["h_nats"].iloc[-1] == pytest.approx(empty.add(blocks, strata).h(), abs=1e-8)
     assert table["h_nats"].iloc[-1] == pytest.approx(table["h_random_nats"].iloc[-1], abs=1e-8)
     middle = slice(len(table) // 4, 3 * len(table) // 4)
     assert (table["h_nats"][middle] > table["h_random_nats"][middle]).all()
+    # What was left out is a crystal that the library has, as another cell.
+    means = np.array([block.mean(axis=0) for block in blocks])
+    left_out = [a for a in accepted if a.info["sid"] not in set(table["sid"])]
+    for block in structure_blocks(left_out, empty, build(SETTINGS.features))[0]:
+        assert np.sqrt(((means - block.mean(axis=0)) ** 2).mean(axis=1)).min() <= SAME
 
 
 def test_library_is_more_diverse_than_random_cells_of_the_same_sizes_and_volumes(campaign: Path) -> None:
