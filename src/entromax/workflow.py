@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from entromax.config.load import ConfigError
-from entromax.config.models import FamilySettings, PotentialSettings, ReferenceSettings, Settings
+from entromax.config.models import FamilySettings, PotentialSettings, ReferenceSettings
 from entromax.labels.engines import engine_available
 from entromax.potentials.base import family_available
+from entromax.registry import FAMILIES
 from entromax.structures.shipped import LibraryError, read_library
 
 PLACEHOLDER = "CHANGE_ME"
@@ -56,7 +55,7 @@ def require_engines(elements: Mapping[str, Mapping[str, object]]) -> None:
         ConfigError: an engine is missing; the message names the element and what to install.
     """
     for symbol, element in elements.items():
-        settings = TypeAdapter[Settings](ReferenceSettings).validate_python(element["reference"])
+        settings = ReferenceSettings.model_validate(element["reference"])
         if message := engine_available(settings):
             raise ConfigError(f"elements.{symbol}.{message}")
 
@@ -71,7 +70,7 @@ def require_families(potentials: Mapping[str, Mapping[str, object]]) -> None:
         ConfigError: a package is missing, or the file of a user's own family cannot be used.
     """
     for name, values in potentials.items():
-        settings = TypeAdapter[Settings](PotentialSettings).validate_python(values)
+        settings = PotentialSettings.model_validate(values)
         if message := family_available(settings):
             raise ConfigError(f"potentials.{name}: {message.removeprefix('potentials: ')}")
 
@@ -109,10 +108,20 @@ def sweep_points(potentials: Mapping[str, Mapping[str, object]]) -> dict[str, di
     """
     points = {}
     for name, values in potentials.items():
-        settings = TypeAdapter[Settings](PotentialSettings).validate_python(values)
+        settings = PotentialSettings.model_validate(values)
         if isinstance(settings, FamilySettings) and settings.sweep:
             points[name] = settings.points()
     return points
+
+
+def with_error_bars(potentials: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Return the names of the potentials that come with error bars.
+
+    Args:
+        potentials: validated settings of the potentials by name, as plain data.
+    """
+    settings = {name: PotentialSettings.model_validate(values) for name, values in potentials.items()}
+    return [name for name, one in settings.items() if FAMILIES[one.family].has_error_bars(one)]
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from entromax.config.models import LabelSettings, Settings
+from entromax.config.models import LabelSettings, ReferenceSettings
 from entromax.labels.ledger import write_outputs
 from entromax.labels.run import label_structures
 from entromax.structures import read_structures
@@ -20,7 +20,7 @@ def label_shard(
     ledger: str | Path,
     element: str,
     d_nn: float,
-    reference: Settings,
+    reference: ReferenceSettings,
     limits: LabelSettings,
     store: str | Path | None = None,
     workers: int = 1,

@@ -18,30 +18,17 @@ from entromax.config.models.library import (
     SeedSettings,
 )
 from entromax.config.models.potentials import (
-    ERROR_BAR_FAMILIES,
-    AceSettings,
     FamilySettings,
-    GapSettings,
-    MaceSettings,
-    PluginSettings,
     PotentialSettings,
-    SnapSettings,
 )
 from entromax.config.models.reference import (
     CrystalSettings,
     ElementSettings,
-    EmtSettings,
-    GpawSettings,
-    LammpsSettings,
-    QeSettings,
     ReferenceSettings,
-    VaspSettings,
 )
 from entromax.config.models.validation import RobustnessSettings, ValidationSettings
 
 __all__ = [
-    "ERROR_BAR_FAMILIES",
-    "AceSettings",
     "ActiveSettings",
     "CampaignSettings",
     "CellSettings",
@@ -49,27 +36,18 @@ __all__ = [
     "DatasetSettings",
     "DynamicsSettings",
     "ElementSettings",
-    "EmtSettings",
     "EntropySettings",
     "EosSettings",
     "FamilySettings",
     "FeatureSettings",
-    "GapSettings",
-    "GpawSettings",
     "LabelSettings",
-    "LammpsSettings",
     "LibrarySettings",
-    "MaceSettings",
     "OptimiserSettings",
-    "PluginSettings",
     "PotentialSettings",
-    "QeSettings",
     "ReferenceSettings",
     "RobustnessSettings",
     "SeedSettings",
     "Settings",
-    "SnapSettings",
     "Thresholds",
     "ValidationSettings",
-    "VaspSettings",
 ]

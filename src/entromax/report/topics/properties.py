@@ -32,7 +32,7 @@ from entromax.report.kit import (
     worst,
 )
 from entromax.report.results import ElementResults, PotentialResults
-from entromax.validation.properties import PROPERTIES, Property, Result
+from entromax.validation.properties import PROPERTIES, Property, Result, in_order
 
 OFFSETS = {"published": 0.22, "reference": 0.0, "potential": -0.22}
 MARKS = {"potential": "o", "reference": "s", "published": "D"}
@@ -194,10 +194,11 @@ class PropertyResults:
 
 
 def load_properties(potential: PotentialResults) -> list[PropertyResults]:
-    """Return all properties of a potential that were calculated, in the order of ``PROPERTIES``."""
+    """Return all properties of a potential that were calculated, in the order of ``in_order``."""
     folder = potential.folder / "properties"
     found = []
-    for name, definition in PROPERTIES.items():
+    for definition in in_order():
+        name = definition.name
         file = folder / f"{name}.json"
         if file.is_file():
             data = json.loads(file.read_text())
@@ -207,21 +208,12 @@ def load_properties(potential: PotentialResults) -> list[PropertyResults]:
     return found
 
 
-def limits_of(quantity: str, unit: str, limits: Thresholds) -> Sequence[float]:
-    """Return the thresholds that judge the deviation of a quantity."""
-    if unit == "meV/atom":
-        return limits.phase_energy_error
-    by_name = {"bulk modulus": limits.bulk_modulus_error}
-    lattice = ("volume", "a", "c/a", "nearest neighbours", "volume at 300 K")
-    return limits.volume_error if quantity in lattice else by_name.get(quantity, limits.property_error)
-
-
 def judge_rows(one: PropertyResults, limits: Thresholds) -> list[Light]:
     """Return a light for every row of the table of a property."""
     lights = []
     for row in one.table.to_dict("records"):
         error = None if pd.isna(row["error"]) else float(row["error"])
-        lights.append(light(error, limits_of(row["quantity"], row["error_unit"], limits)))
+        lights.append(light(error, getattr(limits, one.definition.threshold(row["quantity"], row["error_unit"]))))
     return lights
 
 
