@@ -20,9 +20,10 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.emt import EMT
 
-from entromax.config.models import CellSettings, SeedSettings, SnapSettings
+from entromax.config.models import CellSettings, SeedSettings
 from entromax.entropy.seeding import relaxed_seeds
 from entromax.potentials import train_potential
+from entromax.potentials.snap import SnapSettings
 from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures, scale_structure, write_structures
 

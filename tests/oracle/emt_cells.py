@@ -7,7 +7,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from entromax.potentials.base import train_potential
+from entromax.potentials import train_potential
 from entromax.structures import with_sid, write_structures
 
 D_NN = 2.86

@@ -9,10 +9,9 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.neighborlist import neighbor_list
 
-from entromax.config.models import GapSettings
 from entromax.potentials import load_potential, train_potential
 from entromax.potentials.base import FitError
-from entromax.potentials.gap import gap_fit_command, require_targets, weighted
+from entromax.potentials.gap import GapSettings, gap_fit_command, require_targets, weighted
 from entromax.structures import read_structures, with_sid, write_structures
 
 D_NN = 2.86

@@ -5,9 +5,10 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from entromax.config.models import GpawSettings, LabelSettings
+from entromax.config.models import LabelSettings
 from entromax.labels.engines import load_engine
 from entromax.labels.engines.base import UnconvergedError
+from entromax.labels.engines.gpaw import GpawSettings
 from entromax.labels.run import label_structures
 from entromax.labels.store import stores
 from entromax.structures import with_sid

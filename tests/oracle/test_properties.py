@@ -8,13 +8,14 @@ from ase.calculators.emt import EMT
 from ase.calculators.morse import MorsePotential
 from ase.data import atomic_masses
 
-from entromax.config.models import CrystalSettings, ElementSettings, EmtSettings, EosSettings
+from entromax.config.models import CrystalSettings, ElementSettings, EosSettings
 from entromax.config.models.validation import PropertySettings
+from entromax.labels.engines.emt import EmtSettings
 from entromax.structures import crystal
 from entromax.validation.properties import PROPERTIES, Case, Result
 from entromax.validation.properties.base import equilibrium
-from entromax.validation.properties.defects import JOULE_PER_M2
 from entromax.validation.properties.paths import Bain, Hexagonal, Trigonal
+from entromax.validation.properties.surfaces import JOULE_PER_M2
 
 D, DEPTH, RHO = 2.86, 0.4, 4.5
 STIFFNESS = 2 * DEPTH * (RHO / D) ** 2

@@ -11,10 +11,11 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.data import atomic_numbers
 
-from entromax.config.models import LabelSettings, QeSettings
+from entromax.config.models import LabelSettings
 from entromax.labels.engines import engine_available, load_engine
 from entromax.labels.engines.base import EngineUnavailableError, UnconvergedError
 from entromax.labels.engines.gth import gth_file, read_gth, write_upf
+from entromax.labels.engines.qe import QeSettings
 from entromax.labels.run import label_structures
 from entromax.structures import with_sid
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from entromax.config.models import CellSettings, EntropySettings, FeatureSettings, LibrarySettings, SeedSettings
+from entromax.config.models import CellSettings, EntropySettings, LibrarySettings, SeedSettings
 from entromax.entropy.apart import WIDTH, repulsion
 from entromax.entropy.optimiser import maximise
 from entromax.entropy.reach import common_crystals, hull_distance, measure_reach
@@ -12,6 +12,7 @@ from entromax.entropy.rounds import reference_sample
 from entromax.entropy.seeding import relaxed_seeds
 from entromax.entropy.strata import DatasetState
 from entromax.features import build, evaluate
+from entromax.features.bispectrum import BispectrumSettings
 from entromax.structures.random_cells import random_structures
 
 
@@ -19,7 +20,7 @@ from entromax.structures.random_cells import random_structures
 def reference(tmp_path_factory) -> tuple[LibrarySettings, DatasetState]:
     folder = tmp_path_factory.mktemp("reference")
     settings = LibrarySettings(
-        features=FeatureSettings(twojmax=4),
+        features=BispectrumSettings(twojmax=4),
         cells=CellSettings(atoms=[3, 4]),
         entropy=EntropySettings(strata=1),
         reference_structures=48,

@@ -138,11 +138,10 @@ from entromax.config.models import LabelSettings
 from entromax.labels.engines import ENGINES
 from entromax.labels.run import label_structures
 from entromax.structures.io import read_structures
-ENGINES["hostile"] = hostile.ENTRY
 folder = sys.argv[1]
 label_structures(
     read_structures(f"{folder}/shard.extxyz"), element="Al", d_nn=2.86, limits=LabelSettings(), workers=2,
-    reference=hostile.HostileSettings(calls=f"{folder}/calls", seconds=0.03), store=f"{folder}/store",
+    reference=hostile.hostile(calls=f"{folder}/calls", seconds=0.03), store=f"{folder}/store",
 )
 """
 KILLS = 10

@@ -111,10 +111,9 @@ def _facts(section: dict[str, Any]) -> list[str]:
     if not key:
         return []
     entry = KINDS[key][name]
-    facts = "; ".join(entry.facts())
-    return (
-        [f"{facts[0].upper()}{facts[1:]}. " * bool(facts) + f"To cite: {entry.citation}", ""] if entry.citation else []
-    )
+    facts = [*entry.facts(), *([f"to cite: {entry.citation}"] if entry.citation else [])]
+    text = "; ".join(facts)
+    return [text[0].upper() + text[1:], ""] if text else []
 
 
 def _join(*parts: str) -> str:

@@ -126,12 +126,14 @@ class QeEngine(Engine[QeSettings]):
 
     def problem(self, settings: QeSettings) -> str | None:
         """Return what is missing, or a variable of ``extra`` that ASE would leave out; see ``Engine.problem``."""
+        if not settings.extra:
+            return super().problem(settings)
         from ase.io.espresso_namelist.keys import ALL_KEYS
 
         known = {key for namelist in ALL_KEYS["pw"].values() for key in namelist}
-        for name in settings.extra:
-            if name.split("(")[0].lower() not in known:
-                return f"reference.extra.{name}: pw.x has no such variable, or ASE does not know it"
+        unknown = [name for name in settings.extra if name.split("(")[0].lower() not in known]
+        if unknown:
+            return f"reference.extra.{unknown[0]}: is no variable of pw.x that ASE knows; correct its spelling"
         return super().problem(settings)
 
     def label(self, atoms: Atoms, settings: QeSettings, rung: int, text: Path) -> Label:

@@ -221,6 +221,9 @@ def incar(atoms: Atoms, settings: VaspSettings, rung: str = "default") -> dict[s
     extra = {tag: value for tag, value in settings.extra.items() if tag.lower() not in firm}
     for tag in extra:
         parameters.pop(tag.lower(), None)
+    if {"GGA", "METAGGA"} & {tag.upper() for tag in extra}:
+        del parameters["xc"]  # which ASE writes as a GGA of its own
+        parameters["pp"] = "PBE"
     return parameters | ({"custom": {tag.upper(): as_tag(value) for tag, value in extra.items()}} if extra else {})
 
 
