@@ -14,7 +14,7 @@ from entromax.labels.engines.emt import EmtSettings
 from entromax.structures import crystal
 from entromax.validation.properties import PROPERTIES, Case, Result
 from entromax.validation.properties.base import equilibrium
-from entromax.validation.properties.paths import Bain, Hexagonal, Trigonal
+from entromax.validation.properties.paths import Path as TransformationPath
 from entromax.validation.properties.surfaces import JOULE_PER_M2
 
 D, DEPTH, RHO = 2.86, 0.4, 4.5
@@ -149,8 +149,10 @@ def test_stacking_fault_is_two_layers_of_hcp() -> None:
     assert found["intrinsic fault, unrelaxed"] == pytest.approx(first, abs=0.01)
 
 
-@pytest.mark.parametrize(("path", "stop"), [(p, s) for p in (Bain(), Trigonal(), Hexagonal()) for s in p.stops])
-def test_paths_pass_through_the_crystals(path: Bain, stop: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "stop"), [(p, s) for p in map(PROPERTIES.__getitem__, ("bain", "trigonal", "hexagonal")) for s in p.stops]
+)
+def test_paths_pass_through_the_crystals(path: TransformationPath, stop: str) -> None:
     volume = 16.0
     on_path, direct = path.structure(path.stops[stop], "Al", volume), crystal(stop, "Al", volume)
     energies = []

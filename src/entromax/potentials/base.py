@@ -58,6 +58,10 @@ class Family(Entry, ABC, Generic[S]):
         """Return what a user should know beside the settings; see ``Entry.facts``."""
         return [*super().facts(), *(["its predictions have error bars"] if self.error_bars else [])]
 
+    def resolve(self, settings: S) -> "tuple[Family[Any], PotentialSettings]":
+        """Return the family that does the work and the settings in its own model; a plug-in stands for another."""
+        return self, settings
+
     def has_error_bars(self, settings: S) -> bool:
         """Tell whether a potential of these settings comes with error bars."""
         return self.error_bars

@@ -30,12 +30,7 @@ class PluginFamily(Family[PluginSettings]):
     citation = "a family of your own; cite its authors."
 
     def resolve(self, settings: PluginSettings) -> tuple[Family[Any], PotentialSettings]:
-        """Run the file and check the options with its own model.
-
-        Raises:
-            TypeError: the file defines no family.
-            ValidationError: its model refuses the options.
-        """
+        """Run the file and check the options with its own model; see ``Family.resolve``."""
         family = _load(Path(settings.file))
         return family, family.settings.model_validate(settings.options)
 
