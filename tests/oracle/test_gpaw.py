@@ -147,3 +147,10 @@ def test_a_spin_polarised_calculation_finds_the_moment_of_atoms_far_apart(tmp_pa
     paired, polarised = (load_engine(s).label(far, s, 0, tmp_path / "text") for s in (settings, spin))
     assert polarised.info["magnetic_moment"] == pytest.approx(1.0, abs=0.05)
     assert polarised.energy < paired.energy - 0.05
+
+
+def test_arguments_of_its_own_reach_the_calculator(tmp_path):
+    extra = CHEAP.model_copy(update={"extra": {"charge": 0.5}})
+    atoms = distorted()
+    plain, charged = (load_engine(s).label(atoms, s, 0, tmp_path / "text") for s in (CHEAP, extra))
+    assert abs(charged.energy - plain.energy) > 0.5

@@ -217,3 +217,8 @@ def test_mpi_gives_the_same_label_and_the_mpirun_of_another_mpi_is_refused(tmp_p
     if other.exists():
         with pytest.raises(EngineUnavailableError, match=r"starts pw\.x 2 times instead of once"):
             label(bulk("Al"), tmp_path, command=f"{other} -n 2 pw.x")
+
+
+def test_variables_of_its_own_reach_pw_x(tmp_path):
+    plain, dispersion = (label(distorted(), tmp_path, extra=extra) for extra in ({}, {"vdw_corr": "grimme-d3"}))
+    assert -2.0 < dispersion.energy - plain.energy < -0.1
