@@ -32,7 +32,7 @@ import pandas as pd
 from ase import Atoms
 
 from entromax.config import load_campaign
-from entromax.config.models import CampaignSettings, CellSettings, FeatureSettings, LibrarySettings, SeedSettings
+from entromax.config.models import CampaignSettings, CellSettings, LibrarySettings, SeedSettings
 from entromax.entropy.diversity import BANDWIDTHS, compare_diversity, cut_alike, first_rows
 from entromax.entropy.ordering import order_library
 from entromax.entropy.reach import common_crystals, ground_states, measure_reach
@@ -41,6 +41,8 @@ from entromax.entropy.seeding import matching_random_set, relaxed_seeds
 from entromax.entropy.state import EntropyState
 from entromax.entropy.strata import DatasetState
 from entromax.features import build, evaluate
+from entromax.features.bispectrum import BispectrumSettings
+from entromax.features.power_spectrum import PowerSpectrumSettings
 from entromax.report.topics.library import plot_reach
 from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures
@@ -48,9 +50,9 @@ from entromax.structures.rescale import reduced_volume
 
 ROOT = Path(__file__).resolve().parent.parent
 OTHER_FEATURES = {
-    "h_cutoff_1.6_nats": FeatureSettings(cutoff=1.6),
-    "h_cutoff_3_nats": FeatureSettings(cutoff=3.0),
-    "h_power_spectrum_nats": FeatureSettings(name="power_spectrum"),
+    "h_cutoff_1.6_nats": BispectrumSettings(cutoff=1.6),
+    "h_cutoff_3_nats": BispectrumSettings(cutoff=3.0),
+    "h_power_spectrum_nats": PowerSpectrumSettings(),
 }
 
 

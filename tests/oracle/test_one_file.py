@@ -20,7 +20,7 @@ BEGIN = """
 import json
 from pathlib import Path
 from entromax.config import CampaignSettings, docs, load_campaign
-from entromax.report.sections import provenance_section, what_was_run
+from entromax.report.topics.provenance import section, what_was_run
 
 ELEMENT = {"d_nn": 2.86, "volume": [0.5, 1.6], "ground_state": "fcc", "crystals": {"fcc": {"volume": 16.0}}}
 
@@ -29,7 +29,7 @@ def campaign(reference={"engine": "emt"}, **sections):
     return CampaignSettings.model_validate(load_campaign(config, origin="my.yaml", element_dirs=[]))
 
 def shown(settings):
-    return repr([what_was_run(settings, ["Al"]), provenance_section(settings, ["Al"])])
+    return repr([what_was_run(settings, ["Al"]), section(settings, ["Al"])])
 
 schema, readme = json.dumps(docs.schema()), docs.readme()
 """
@@ -56,7 +56,7 @@ check_engine(reference, atoms)
 from entromax.contracts import check_features
 from entromax.entropy.rounds import maximise_batch, merge_round, reference_sample
 library = {
-    "features": {"name": "radial", "functions": 6}, "cells": {"atoms": [1, 4]}, "optimiser": {"steps": 3},
+    "source": "made", "features": {"name": "radial", "functions": 6}, "cells": {"atoms": [1, 4]}, "optimiser": {"steps": 3},
     "reference_structures": 24, "rounds": 1, "batches": 1, "structures_per_batch": 8, "entropy": {"strata": 1},
 }
 settings = campaign(library=library, labels={"structures": 8})
@@ -83,7 +83,7 @@ from ase.calculators.emt import EMT
 import entromax.validation.properties.jobs as jobs
 from entromax.contracts import check_property
 from entromax.registry import PROPERTIES
-from entromax.report.figures_properties import plot_property
+from entromax.report.topics.properties import plot_property
 from entromax.validation.properties import Case
 settings = campaign(validation={"properties_by_dft": ["ideal_strength"]})
 assert "ideal_strength" in settings.validation.properties and '"ideal_strength"' in schema
