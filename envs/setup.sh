@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# envs/setup.sh [test]: system packages, then .venv with the versions of requirements.lock.
+# envs/setup.sh [quick|test]: system packages, then .venv with this extra of pyproject.toml, versions of requirements.lock.
 # Does nothing when .venv already stands for these files. Sourced by ./run and ./test.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -10,9 +10,11 @@ python=${PYTHON:-python3}
     { echo "entromax needs Python 3.11 or newer; '$python' is older. Name another one: PYTHON=python3.12 ./run" >&2; exit 1; }
 
 packages=(g++ libxc-dev libopenblas-dev libfftw3-dev)
-# What the tests run besides: a real Slurm with accounting, Quantum ESPRESSO with its pseudopotentials, a browser for the reports.
+# What all tests run besides: Slurm with accounting, Quantum ESPRESSO with pseudopotentials, a browser for the reports.
 [ "${1:-}" != test ] || packages+=(slurmctld slurmd slurmdbd mariadb-server-core mariadb-client-core slurm-client munge quantum-espresso cp2k-data chromium)
 "$python" -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
+"$python" -c 'import os, sysconfig; os.stat(sysconfig.get_path("include") + "/Python.h")' 2>/dev/null ||
+    packages+=(python3-dev)
 missing=()
 for package in "${packages[@]}"; do dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package"); done
 if [ "${#missing[@]}" -gt 0 ]; then

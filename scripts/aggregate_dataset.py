@@ -1,5 +1,6 @@
 """Gather the labels of one element into training, validation and test set."""
 
+from entromax.config import validated
 from entromax.config.models import DatasetSettings
 from entromax.dataset import aggregate_dataset
 from entromax.runtime import job_log
@@ -10,7 +11,7 @@ with job_log(snakemake.log[0]):
         snakemake.input.ledgers,
         reference_labels=snakemake.input.reference,
         reference_ledger=snakemake.input.reference_ledger,
-        settings=DatasetSettings.model_validate(snakemake.params.dataset),
+        settings=validated(DatasetSettings, snakemake.params.dataset),
         max_failed_fraction=snakemake.params.max_failed_fraction,
         seed=snakemake.params.seed,
         **{name: snakemake.output[name] for name in ("train", "validation", "test", "manifest", "summary")},

@@ -1,16 +1,17 @@
 """Label the free atom and the reference crystals of one element."""
 
+from entromax.config import validated
 from entromax.config.models import ElementSettings, LabelSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.reference import label_reference
-from entromax.runtime import job_log, seconds_left
+from entromax.runtime import job_log
 
 with job_log(snakemake.log[0]):
+    limits = validated(LabelSettings, snakemake.params.labels)
     label_reference(
-        labels=snakemake.output.labels,
-        ledger=snakemake.output.ledger,
+        **dict(snakemake.output.items()),
         element=snakemake.wildcards.element,
-        settings=ElementSettings.model_validate(snakemake.params.element),
-        limits=LabelSettings.model_validate(snakemake.params.labels),
-        workers=snakemake.threads,
-        wall_time=seconds_left(snakemake.resources.runtime),
+        settings=validated(ElementSettings, snakemake.params.element),
+        limits=limits,
+        budget=LabelBudget.of_job(limits.store, threads=snakemake.threads, minutes=snakemake.resources.runtime),
     )

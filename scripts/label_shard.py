@@ -1,20 +1,20 @@
 """Label one shard of structures."""
 
-from pydantic import TypeAdapter
-
+from entromax.config import validated
 from entromax.config.models import LabelSettings, ReferenceSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.shard import label_shard
-from entromax.runtime import job_log, seconds_left
+from entromax.layout import shard_file
+from entromax.runtime import job_log
 
 with job_log(snakemake.log[0]):
+    limits = validated(LabelSettings, snakemake.params.labels)
     label_shard(
-        f"{snakemake.input.structures}/shard_{snakemake.wildcards.shard}.extxyz",
-        labels=snakemake.output.labels,
-        ledger=snakemake.output.ledger,
+        shard_file(snakemake.input.structures, snakemake.wildcards.shard),
+        **dict(snakemake.output.items()),
         element=snakemake.wildcards.element,
         d_nn=snakemake.params.d_nn,
-        reference=TypeAdapter(ReferenceSettings).validate_python(snakemake.params.reference),
-        limits=LabelSettings.model_validate(snakemake.params.labels),
-        workers=snakemake.threads,
-        wall_time=seconds_left(snakemake.resources.runtime),
+        reference=validated(ReferenceSettings, snakemake.params.reference),
+        limits=limits,
+        budget=LabelBudget.of_job(limits.store, threads=snakemake.threads, minutes=snakemake.resources.runtime),
     )

@@ -1,11 +1,13 @@
 """Grow one batch of candidate structures."""
 
+from entromax.config import validated
+from entromax.config.models import LibrarySettings
 from entromax.entropy.rounds import maximise_batch
 from entromax.runtime import job_log
 
 with job_log(snakemake.log[0]):
     maximise_batch(
-        snakemake.params.library,
+        validated(LibrarySettings, snakemake.params.library),
         state=snakemake.input.state,
         seed=snakemake.params.seed,
         round=int(snakemake.wildcards.round),

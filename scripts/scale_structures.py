@@ -10,7 +10,7 @@ with job_log(snakemake.log[0]):
     scale = snakemake.input.get("scale")
     scale_structures(
         snakemake.input.library,
-        [Path(snakemake.output.shards, f"shard_{s + 1}.extxyz") for s in range(snakemake.params.shards)],
+        snakemake.output.shards,
         element=snakemake.wildcards.element,
         d_nn=json.loads(Path(scale).read_text())["d_nn"] if scale else snakemake.params.d_nn,
         volume=snakemake.params.volume,

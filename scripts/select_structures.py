@@ -1,6 +1,7 @@
 """Choose the next batch of labels of one element."""
 
 from entromax.active import SelectionSettings, select_structures
+from entromax.config import validated
 from entromax.report.topics.active import plot_candidates
 from entromax.runtime import job_log
 
@@ -8,7 +9,7 @@ with job_log(snakemake.log[0]):
     table = select_structures(
         **dict(snakemake.input.items()),
         symbol=snakemake.wildcards.element,
-        settings=SelectionSettings.model_validate(dict(snakemake.params.items())),
+        settings=validated(SelectionSettings, dict(snakemake.params.items())),
         iteration=int(snakemake.wildcards.iteration),
         **{name: snakemake.output[name] for name in ("shards", "candidates", "runs")},
     )

@@ -1,7 +1,6 @@
 """Fit one potential of one element."""
 
-from pydantic import TypeAdapter
-
+from entromax.config import validated
 from entromax.config.models import PotentialSettings
 from entromax.potentials import train_potential
 from entromax.runtime import job_log
@@ -13,7 +12,7 @@ with job_log(snakemake.log[0]):
         potential=snakemake.output.potential,
         element=snakemake.wildcards.element,
         d_nn=snakemake.params.d_nn,
-        settings=TypeAdapter(PotentialSettings).validate_python(snakemake.params.settings),
+        settings=validated(PotentialSettings, snakemake.params.settings),
         seed=snakemake.params.seed,
         threads=snakemake.threads,
     )

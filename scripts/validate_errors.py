@@ -1,5 +1,6 @@
 """Compare a potential with labels that it has and has not seen."""
 
+from entromax.config import validated
 from entromax.config.models import FeatureSettings
 from entromax.report.topics.errors import plot_errors
 from entromax.runtime import job_log
@@ -10,7 +11,7 @@ with job_log(snakemake.log[0]):
         {split: path for split, path in snakemake.input.items() if split != "potential" and path},
         snakemake.input.potential,
         d_nn=snakemake.params.d_nn,
-        features=FeatureSettings.model_validate(snakemake.params.features),
+        features=validated(FeatureSettings, snakemake.params.features),
         metrics=snakemake.output.metrics,
         structures=snakemake.output.structures,
         bins=snakemake.output.bins,

@@ -1,5 +1,6 @@
 """Run hot and compressed dynamics with a potential and tell whether it stays physical."""
 
+from entromax.config import validated
 from entromax.config.models import RobustnessSettings
 from entromax.report.topics.robustness import plot_robustness
 from entromax.runtime import job_log
@@ -10,7 +11,7 @@ with job_log(snakemake.log[0]):
         snakemake.input.reference,
         snakemake.input.potential,
         ground_state=snakemake.params.ground_state,
-        settings=RobustnessSettings.model_validate(snakemake.params.robustness),
+        settings=validated(RobustnessSettings, snakemake.params.robustness),
         seed=snakemake.params.seed,
         runs=snakemake.output.runs,
         metrics=snakemake.output.metrics,

@@ -1,5 +1,6 @@
 """The house is in order: format, lint, types, sizes."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PYTHON_FILES = [path for folder in ("src", "scripts", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")]
+FOLDERS = ("benchmarks", "docs", "envs", "examples", "scripts", "src", "tests")
+PYTHON_FILES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
 
 COMMANDS = {
     "ruff check": ["ruff", "check"],
@@ -34,8 +36,34 @@ def test_no_file_is_too_long() -> None:
     assert not {path.name: length(path) for path in PYTHON_FILES if length(path) > 400}
 
 
+def test_no_function_is_too_long() -> None:
+    lengths = {
+        f"{path.relative_to(ROOT)}: {node.name}": (node.end_lineno or node.lineno) - node.lineno + 1
+        for path in PYTHON_FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+    assert not {name: lines for name, lines in lengths.items() if lines > 80}
+
+
 def test_scripts_are_thin() -> None:
     assert not {path.name: length(path) for path in (ROOT / "scripts").glob("*.py") if length(path) > 20}
+
+
+def test_nothing_is_imported_across_the_path() -> None:
+    others = [path for path in PYTHON_FILES if path != Path(__file__)]
+    assert not [str(path) for path in others if "sys.path.insert" in path.read_text()]
+
+
+def test_the_index_of_the_benchmarks_has_every_script() -> None:
+    index = (ROOT / "benchmarks/README.md").read_text()
+    scripts = [path for folder in ("benchmarks", "docs/make") for path in (ROOT / folder).rglob("*.py")]
+    names = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removeprefix("benchmarks.")
+        for path in scripts
+        if "__main__" in path.read_text()
+    }
+    assert names and not {name for name in names if f"`{name}`" not in index}
 
 
 def test_common_rules_are_short() -> None:
@@ -68,7 +96,7 @@ IMPORTS_ALLOWED = {
 
 @pytest.mark.parametrize("package", IMPORTS_ALLOWED)
 def test_imports_run_one_way(package: str) -> None:
-    allowed = IMPORTS_ALLOWED[package] | {package, "registry", "runtime"}
+    allowed = IMPORTS_ALLOWED[package] | {package, "registry", "runtime", "layout"}
     for path in (ROOT / "src/entromax" / package).rglob("*.py"):
         for line in path.read_text().splitlines():
             words = line.split()

@@ -4,7 +4,7 @@
 
 Each part is the results folder of a campaign of config/library/. Of one crystal in several cells the smallest stays;
 cells longer than 12 d_nn are left out. The order is random, with the same shares of each stratum of v*, of perfect
-crystals and of cells of at most eight atoms in every prefix. The version is written once: what is shipped never changes.
+crystals and of cells of at most eight atoms in every prefix. A version is written once: what is shipped never changes.
 """
 
 import argparse

@@ -11,11 +11,12 @@ from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from entromax.config.load import ELEMENT_FILES, ConfigError, load_element
+from entromax.config.load import ELEMENT_FILES, ConfigError, load_element, read_yaml
 from entromax.config.models import CampaignSettings
 from entromax.dataset import FORMATS, export_dataset
 from entromax.labels.record import STATES
 from entromax.labels.store import forget
+from entromax.layout import CampaignFolder
 from entromax.progress import Labels, Stage, labels, load_results, stages
 from entromax.structures import library_structures, read_library
 from entromax.structures.io import write_for_programs
@@ -44,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     export.add_argument("element", help="chemical symbol")
     export.add_argument("--format", choices=FORMATS, nargs="+", required=True, help="one or more of these")
     export.add_argument("--output", type=Path, default=Path("exports"), help="folder that gets one per format")
+    check = commands.add_parser("check", help="configuration files: file and line of what is not valid YAML")
+    check.add_argument("files", nargs="+", type=Path, help="files for Snakemake's --configfile")
     compare = commands.add_parser("compare", help="two campaigns side by side: settings, labels, errors, robustness")
     compare.add_argument("campaigns", nargs=2, type=Path, metavar="RESULTS", help="results folders of both")
     compare.add_argument("--output", type=Path, default=Path("comparison.html"), help="page; a CSV goes beside it")
@@ -70,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _inspect(options.results, options.store, options.sid, options.picture, options.lines)
         elif options.command == "library":
             _library(options)
+        elif options.command == "check":
+            _check(options.files)
         elif options.command == "compare":
             _compare(options.campaigns, options.output)
         elif options.command == "export":
@@ -77,12 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _retry(options.results, options.store, options.element, options.only or STATES[1:])
     except ConfigError as error:
-        hint = (
-            ""
-            if options.command in ("compare", "library")
-            else "\nentromax: no campaign there yet? name its folder: --results"
-        )
-        print(f"entromax: {error}{hint}", file=sys.stderr)
+        print(f"entromax: {error}", file=sys.stderr)
+        if options.command not in ("check", "compare", "library"):
+            print("entromax: no campaign there yet? name its folder: --results", file=sys.stderr)
         return 2
     return 0
 
@@ -182,8 +184,15 @@ def _label_rules(campaign: CampaignSettings) -> str:
     return " ".join(["label_shard", *(name for name, number in others.items() if number)])
 
 
+def _check(files: Sequence[Path]) -> None:
+    """Read files as Snakemake will, which says neither file nor line; keys and values it leaves to the workflow."""
+    for path in files:
+        read_yaml(path)
+        print(f"{path}: is valid YAML")
+
+
 def _export(results: Path, element: str, formats: Sequence[str], output: Path) -> None:
-    dataset = results / element / "dataset"
+    dataset = CampaignFolder(results).element(element).dataset
     if not (dataset / "train.extxyz").is_file():
         raise ConfigError(f"{dataset}: holds no dataset of {element}; run the campaign up to aggregate_dataset first")
     for name in formats:

@@ -4,9 +4,7 @@ import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 from ase.visualize.plot import plot_atoms
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -15,7 +13,9 @@ from entromax.config.load import ConfigError
 from entromax.labels.ledger import ledger_table
 from entromax.labels.record import Record
 from entromax.labels.store import stores
+from entromax.layout import CampaignFolder
 from entromax.runtime import atomic_path
+from entromax.structures.geometry import shortest_distance
 from entromax.structures.io import read_structures
 
 
@@ -50,7 +50,8 @@ def find_structures(results: Path, store: Path, beginning: str) -> list[Inspecte
                 atoms = Atoms(record.numbers, positions=record.positions, cell=record.cell or None, pbc=True)
                 found.append(Inspected(record.element, sid, record.library_sid, atoms, record, part.folder))
     known = {entry.sid for entry in found}
-    for path in sorted([*results.glob("*/structures/shard_*.extxyz"), *results.glob("*/active/*/structures/*.extxyz")]):
+    parts = [part for element in CampaignFolder(results).elements for part in element.trained_on]
+    for path in (path for part in parts for path in part.structure_files):
         for atoms in read_structures(path) if beginning.encode() in path.read_bytes() else []:
             sid, library_sid = str(atoms.info["sid"]), str(atoms.info["library_sid"])
             if sid not in known and (sid.startswith(beginning) or library_sid.startswith(beginning)):
@@ -91,12 +92,6 @@ def summary(entry: Inspected) -> dict[str, str]:
     told["made by"] = f"{row['engine']}, settings {row['settings']}, on {row['host']}, {made}, {row['seconds']:.1f} s"
     told["settings"] = f"{entry.folder}/settings.json"
     return told
-
-
-def shortest_distance(atoms: Atoms) -> float:
-    """Return the smallest distance between two atoms, periodic images included [Å]; infinite beyond 10 Å."""
-    distances = neighbor_list("d", atoms, 10.0)
-    return float(np.min(distances)) if len(distances) else float("inf")
 
 
 def last_lines(path: Path, count: int) -> list[str]:

@@ -14,6 +14,7 @@ from entromax.config.load import read_yaml
 from entromax.config.models import CampaignSettings
 from entromax.labels.engines import physics_hash
 from entromax.labels.store import LabelStore
+from entromax.layout import CampaignFolder, shard_numbers
 from entromax.structures.io import read_structures
 
 
@@ -82,39 +83,39 @@ class Labels:
 
 def stages(campaign: CampaignSettings, results: Path) -> list[Stage]:
     """Return the stages of a campaign in the order of the workflow."""
-    library = campaign.library
-    rounds, batches = library.round_numbers, range(1, library.batches + 1)
-    shards = range(1, campaign.labels.shards + 1)
-    elements, potentials = list(campaign.elements), list(campaign.potentials)
+    outputs = stage_outputs(campaign, results)
+    return [Stage(name, sum(path.exists() for path in paths), len(paths)) for name, paths in outputs.items() if paths]
+
+
+def stage_outputs(campaign: CampaignSettings, results: Path) -> dict[str, list[Path]]:
+    """Return one output of every job of each stage, in the order of the workflow."""
+    folder, settings = CampaignFolder(results), campaign.library
+    rounds, batches = settings.round_numbers, range(1, settings.batches + 1)
+    elements = [folder.element(symbol) for symbol in campaign.elements]
+    potentials = list(product(elements, campaign.potentials))
     active = list(product(elements, range(1, campaign.active.iterations + 1)))
-    active_shards = range(1, -(-campaign.active.structures // campaign.labels.shard_size) + 1)
     transfer = campaign.validation.transfer.structures
-    conventional_shards = range(1, -(-transfer // campaign.labels.shard_size) + 1)
-    outputs = {
-        "reference sample": ["library/round_0/state.npz"],
-        "entropy batches": [f"library/round_{r}/batch_{b}.extxyz" for r, b in product(rounds, batches)],
-        "merged rounds": [f"library/round_{r}/state.npz" for r in rounds],
-        "ordered library": ["library/library.extxyz"],
-        "label shards": [f"{e}/labels/shard_{s}.parquet" for e, s in product(elements, shards)],
-        "reference labels": [f"{e}/labels/reference.parquet" for e in elements],
-        "active selections": [f"{e}/active/{i}/candidates.csv" for e, i in active],
-        "active label shards": [
-            f"{e}/active/{i}/labels/shard_{s}.parquet" for (e, i), s in product(active, active_shards)
-        ],
-        "conventional label shards": [
-            f"{e}/conventional/labels/shard_{s}.parquet" for e, s in product(elements, conventional_shards)
-        ],
-        "datasets": [f"{e}/dataset/manifest.parquet" for e in elements],
-        "potentials": [f"{e}/potentials/{p}/potential.json" for e, p in product(elements, potentials)],
-        "transfer tests": [f"{e}/validation/{p}/transfer.json" for e, p in product(elements, potentials) if transfer],
-        "element reports": [f"{e}/report.html" for e in elements],
-        "campaign report": ["report.html"],
+    shards, active_shards, conventional_shards = (
+        shard_numbers(n, campaign.labels.shard_size)
+        for n in (campaign.labels.structures, campaign.active.structures, transfer)
+    )
+    return {
+        "reference sample": [folder.state(0)],
+        "entropy batches": [folder.batch(r, b) for r, b in product(rounds, batches)],
+        "merged rounds": [folder.state(r) for r in rounds],
+        "perfect crystals": [folder.crystals] if rounds else [],
+        "ordered library": [folder.library],
+        "label shards": [e.ledger(s) for e, s in product(elements, shards)],
+        "reference labels": [e.reference_ledger for e in elements],
+        "active selections": [e.candidates(i) for e, i in active],
+        "active label shards": [e.active(i).ledger(s) for (e, i), s in product(active, active_shards)],
+        "conventional label shards": [e.conventional.ledger(s) for e, s in product(elements, conventional_shards)],
+        "datasets": [e.manifest for e in elements],
+        "potentials": [e.potential(p) / "potential.json" for e, p in potentials],
+        "transfer tests": [e.validation(p) / "transfer.json" for e, p in potentials if transfer],
+        "element reports": [e.report for e in elements],
+        "campaign report": [folder.report],
     }
-    return [
-        Stage(name, sum((results / path).exists() for path in paths), len(paths))
-        for name, paths in outputs.items()
-        if paths
-    ]
 
 
 def labels(
@@ -127,14 +128,15 @@ def labels(
     The ledger of a finished shard counts; it has judged the labels by the limits of this campaign. Structures of
     shards without one are looked up in the label store.
     """
-    folder = results / element / ("conventional" if conventional else "")
+    folder = CampaignFolder(results).element(element)
+    parts = [folder.conventional] if conventional else folder.trained_on
     expected = campaign.validation.transfer.structures if conventional else campaign.labels.structures
-    shards = shard_files(folder, "structures/shard_*.extxyz")
+    shards = [path for part in parts for path in part.structure_files]
     wanted = {str(atoms.info["sid"]) for path in shards for atoms in read_structures(path)}
     settings = physics_hash(campaign.elements[element].reference)
     records = LabelStore(store, element, settings).read(wanted) if wanted else {}
     found = {sid: Outcome(sid, record.state, record.reason, record.seconds) for sid, record in records.items()}
-    for path in shard_files(folder, "labels/shard_*.parquet"):
+    for path in (path for part in parts for path in part.ledgers):
         for row in pd.read_parquet(path)[["sid", "state", "reason", "seconds"]].to_dict("records"):
             found[row["sid"]] = Outcome(**{str(name): value for name, value in row.items()})
     return Labels(
@@ -145,11 +147,6 @@ def labels(
         failures=[outcome for outcome in found.values() if outcome.state != "converged"],
         per_hour=rate([record.time for record in records.values()], time.time()),
     )
-
-
-def shard_files(folder: Path, pattern: str) -> list[Path]:
-    """Return the files of an element that match: those of the library, then those of active learning."""
-    return [path for part in (pattern, f"active/*/{pattern}") for path in sorted(folder.glob(part))]
 
 
 def rate(times: Sequence[float], now: float) -> float | None:
@@ -169,4 +166,4 @@ def load_results(results: Path) -> CampaignSettings:
     Raises:
         ConfigError: there are none.
     """
-    return CampaignSettings.model_validate(read_yaml(results / "config.yaml"))
+    return CampaignSettings.model_validate(read_yaml(CampaignFolder(results).config))

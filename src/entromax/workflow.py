@@ -1,11 +1,11 @@
-"""Checks that the Snakefile makes before any job: the profile, the engines, the families, the library."""
+"""Checks that the Snakefile makes before any job: profile, folders, engines, families, the library."""
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from pathlib import Path
 
 from entromax.config.load import ConfigError
-from entromax.config.models import FamilySettings, PotentialSettings, ReferenceSettings
+from entromax.config.models import CampaignSettings, ElementSettings, FamilySettings, PotentialSettings
 from entromax.labels.engines import engine_available
 from entromax.potentials.base import family_available
 from entromax.registry import FAMILIES
@@ -45,54 +45,79 @@ def check_profile(
         )
 
 
-def require_engines(elements: Mapping[str, Mapping[str, object]]) -> None:
+def require(campaign: CampaignSettings) -> None:
+    """Refuse a campaign that cannot run here.
+
+    Raises:
+        ConfigError: a file is in the way of a folder, an engine or a family of potentials is missing, or the shipped
+            library has too few structures.
+    """
+    require_folders({"results": campaign.results, "labels.store": campaign.labels.store})
+    require_engines(campaign.elements)
+    require_families(campaign.potentials)
+    require_library(campaign)
+
+
+def require_folders(folders: Mapping[str, str]) -> None:
+    """Refuse folders that cannot be made because a file is in their place.
+
+    Args:
+        folders: their names, by the keys that name them.
+
+    Raises:
+        ConfigError: one of them, or a folder above it, is a file.
+    """
+    for key, name in folders.items():
+        for path in (Path(name), *Path(name).parents):
+            if path.exists() and not path.is_dir():
+                raise ConfigError(
+                    f"{key} (is {name!r}): {path} is a file where a folder belongs; write another name or move the file"
+                )
+
+
+def require_engines(elements: Mapping[str, ElementSettings]) -> None:
     """Refuse a campaign whose engines are not installed.
 
     Args:
-        elements: validated settings of the elements, as plain data.
+        elements: settings of the elements by symbol.
 
     Raises:
         ConfigError: an engine is missing; the message names the element and what to install.
     """
     for symbol, element in elements.items():
-        settings = ReferenceSettings.model_validate(element["reference"])
-        if message := engine_available(settings):
+        if message := engine_available(element.reference):
             raise ConfigError(f"elements.{symbol}.{message}")
 
 
-def require_families(potentials: Mapping[str, Mapping[str, object]]) -> None:
+def require_families(potentials: Mapping[str, PotentialSettings]) -> None:
     """Refuse a campaign whose families of potentials cannot be used here.
 
     Args:
-        potentials: validated settings of the potentials by name, as plain data.
+        potentials: settings of the potentials by name.
 
     Raises:
         ConfigError: a package is missing, or the file of a user's own family cannot be used.
     """
-    for name, values in potentials.items():
-        settings = PotentialSettings.model_validate(values)
+    for name, settings in potentials.items():
         if message := family_available(settings):
             raise ConfigError(f"potentials.{name}: {message.removeprefix('potentials: ')}")
 
 
-def require_library(config: Mapping[str, Any]) -> None:
+def require_library(campaign: CampaignSettings) -> None:
     """Refuse a campaign that wants more structures than the shipped library has for one of its elements.
-
-    Args:
-        config: validated settings of the campaign, as plain data.
 
     Raises:
         ConfigError: too few; the message says how many there are. Or there is no such version, or it is damaged.
     """
-    library, wanted = config["library"], config["labels"]["structures"]
-    if library["source"] != "shipped":
+    library, wanted = campaign.library, campaign.labels.structures
+    if library.source != "shipped":
         return
     try:
-        shipped = read_library(library["version"])
+        shipped = read_library(library.version)
     except LibraryError as error:
-        raise ConfigError(f"library.version (is {library['version']}): {error}") from error
-    for symbol, element in config["elements"].items():
-        atoms, volume = library["cells"]["atoms"], element["volume"]
+        raise ConfigError(f"library.version (is {library.version}): {error}") from error
+    for symbol, element in campaign.elements.items():
+        atoms, volume = library.cells.atoms, element.volume
         if len(shipped.chosen(atoms, volume)) < wanted:
             raise ConfigError(
                 f"elements.{symbol}: {shipped.shortage(atoms, volume, wanted)}: library.cells.atoms, "
@@ -100,28 +125,23 @@ def require_library(config: Mapping[str, Any]) -> None:
             )
 
 
-def sweep_points(potentials: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, dict[str, object]]]:
+def sweep_points(potentials: Mapping[str, PotentialSettings]) -> dict[str, dict[str, dict[str, object]]]:
     """Return the settings of every combination of every potential that has a sweep.
 
     Args:
-        potentials: validated settings of the potentials by name, as plain data.
+        potentials: settings of the potentials by name.
     """
-    points = {}
-    for name, values in potentials.items():
-        settings = PotentialSettings.model_validate(values)
-        if isinstance(settings, FamilySettings) and settings.sweep:
-            points[name] = settings.points()
-    return points
+    swept = {name: settings for name, settings in potentials.items() if isinstance(settings, FamilySettings)}
+    return {name: settings.points() for name, settings in swept.items() if settings.sweep}
 
 
-def with_error_bars(potentials: Mapping[str, Mapping[str, object]]) -> list[str]:
+def with_error_bars(potentials: Mapping[str, PotentialSettings]) -> list[str]:
     """Return the names of the potentials that come with error bars.
 
     Args:
-        potentials: validated settings of the potentials by name, as plain data.
+        potentials: settings of the potentials by name.
     """
-    settings = {name: PotentialSettings.model_validate(values) for name, values in potentials.items()}
-    return [name for name, one in settings.items() if FAMILIES[one.family].has_error_bars(one)]
+    return [name for name, one in potentials.items() if FAMILIES[one.family].has_error_bars(one)]
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -4,26 +4,28 @@ import json
 import subprocess
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
+from ase.calculators.calculator import BaseCalculator
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
-from emt_cells import bare, cells, fit, free_atom, labelled, relative_errors, write_set
 
 from entromax.potentials import load_potential
 from entromax.potentials.ace import AceSettings
 from entromax.potentials.ace_model import AceBasis, import_pyace
 from entromax.potentials.base import FitError
 from entromax.structures import write_structures
+from tests.support.emt_cells import bare, cells, fit, free_atom, labelled, relative_errors, write_set
 
 pytestmark = pytest.mark.skipif(find_spec("pyace") is None, reason="python-ace is optional, its licence non-commercial")
 SETTINGS = AceSettings(functions=60, folds=4)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ace")
     write_set(folder, train=60, validation=20)
     fit(folder, "ace", SETTINGS)
@@ -31,22 +33,22 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def calculator(folder):
+def calculator(folder: Path) -> BaseCalculator:
     return load_potential(folder / "ace")
 
 
-def test_errors_on_unseen_cells_are_far_below_the_spread_of_the_labels(calculator):
+def test_errors_on_unseen_cells_are_far_below_the_spread_of_the_labels(calculator: BaseCalculator) -> None:
     energy, forces, stress = relative_errors(cells(20, seed=2), calculator)
     assert energy < 0.04 and forces < 0.12 and stress < 0.12
 
 
-def test_free_atom_has_its_energy(calculator):
+def test_free_atom_has_its_energy(calculator: BaseCalculator) -> None:
     atom = bare(free_atom(), calculator)
     assert atom.get_potential_energy() == pytest.approx(free_atom().info["REF_energy"], abs=1e-10)
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.8])
-def test_forces_and_stress_are_derivatives_of_the_energy(calculator, scale):
+def test_forces_and_stress_are_derivatives_of_the_energy(calculator: BaseCalculator, scale: float) -> None:
     """At 0.8 of its size the cell has pairs inside the ZBL repulsion."""
     atoms = bare(cells(3, seed=4)[2], calculator)
     atoms.set_cell(atoms.cell * scale, scale_atoms=True)
@@ -54,7 +56,7 @@ def test_forces_and_stress_are_derivatives_of_the_energy(calculator, scale):
     np.testing.assert_allclose(atoms.get_stress(), calculate_numerical_stress(atoms, eps=1e-5), atol=1e-5)
 
 
-def test_rows_times_coefficients_are_what_pyace_calculates(folder):
+def test_rows_times_coefficients_are_what_pyace_calculates(folder: Path) -> None:
     """The rows of the stress are finite differences; the virial of pyace's own calculator is the oracle."""
     oracle = import_pyace().PyACECalculator(str(folder / "ace/ace.yaml"))
     basis = AceBasis(oracle.basis)
@@ -67,7 +69,7 @@ def test_rows_times_coefficients_are_what_pyace_calculates(folder):
         np.testing.assert_allclose(stress @ coefficients, copy.get_stress(), atol=1e-7)
 
 
-def test_error_bars_and_extrapolation_grade_grow_where_there_was_no_data(calculator):
+def test_error_bars_and_extrapolation_grade_grow_where_there_was_no_data(calculator: BaseCalculator) -> None:
     known, dense = cells(1, seed=0)[0], cells(1, seed=0)[0]
     dense.set_cell(dense.cell * 0.75, scale_atoms=True)
     answers = [
@@ -81,7 +83,7 @@ def test_error_bars_and_extrapolation_grade_grow_where_there_was_no_data(calcula
     assert answers[1][1] > 5 * answers[0][1] > 0 and answers[1][2] > 5 * answers[0][2] > 0
 
 
-def test_error_bars_are_calibrated_on_the_validation_set(folder):
+def test_error_bars_are_calibrated_on_the_validation_set(folder: Path) -> None:
     facts = json.loads((folder / "ace/potential.json").read_text())["facts"]
     assert facts["calibration"]["forces"]["spearman"] > 0.3
     again = load_potential(folder / "ace")
@@ -92,7 +94,7 @@ def test_error_bars_are_calibrated_on_the_validation_set(folder):
     assert np.mean(inside) == pytest.approx(0.683, abs=0.03)
 
 
-def test_lammps_file_holds_the_same_potential(folder, calculator):
+def test_lammps_file_holds_the_same_potential(folder: Path, calculator: BaseCalculator) -> None:
     """pyace reads it with the C-tilde evaluator, the code that ML-PACE of LAMMPS contains; ZBL comes from LAMMPS."""
     card = json.loads((folder / "ace/potential.json").read_text())
     assert card["lammps"].startswith("pair_style hybrid/overlay zbl 1.43 2.288 pace\n")
@@ -106,7 +108,9 @@ def test_lammps_file_holds_the_same_potential(folder, calculator):
         np.testing.assert_allclose(copy.get_stress() + stress, own.get_stress(), atol=1e-8)
 
 
-def test_the_same_seed_gives_the_same_potential_with_any_cell_of_a_crystal(folder, calculator):
+def test_the_same_seed_gives_the_same_potential_with_any_cell_of_a_crystal(
+    folder: Path, calculator: BaseCalculator
+) -> None:
     fit(folder, "again", SETTINGS)
     again = load_potential(folder / "again")
     for atoms in cells(3, seed=7):
@@ -117,7 +121,7 @@ def test_the_same_seed_gives_the_same_potential_with_any_cell_of_a_crystal(folde
         )
 
 
-def test_clusters_have_an_energy_and_no_stress(calculator):
+def test_clusters_have_an_energy_and_no_stress(calculator: BaseCalculator) -> None:
     pair = Atoms("Al2", positions=[[0, 0, 0], [2.8, 0, 0]])
     periodic = Atoms("Al2", positions=[[0, 0, 0], [2.8, 0, 0]], cell=[30] * 3, pbc=True, calculator=calculator)
     pair.calc = calculator
@@ -126,7 +130,7 @@ def test_clusters_have_an_energy_and_no_stress(calculator):
         pair.get_stress()
 
 
-def test_functions_never_outnumber_half_of_the_environments(folder):
+def test_functions_never_outnumber_half_of_the_environments(folder: Path) -> None:
     write_structures(folder / "few.extxyz", [free_atom(), *cells(12, 0)])
     write_structures(folder / "none.extxyz", [])
     card = fit(folder, "few", AceSettings(functions=500, folds=3), train="few.extxyz", validation="none.extxyz")
@@ -134,7 +138,7 @@ def test_functions_never_outnumber_half_of_the_environments(folder):
     assert card["facts"]["calibration"] is None
 
 
-def test_other_elements_are_refused(folder, calculator):
+def test_other_elements_are_refused(folder: Path, calculator: BaseCalculator) -> None:
     write_structures(folder / "copper.extxyz", [free_atom(), labelled(bulk("Cu")), *cells(12, 0)])
     with pytest.raises(FitError, match="holds Cu; this is a potential of Al"):
         fit(folder, "copper", SETTINGS, train="copper.extxyz")
@@ -142,7 +146,7 @@ def test_other_elements_are_refused(folder, calculator):
         calculator.calculate(molecule("O2", cell=[10] * 3, pbc=True))
 
 
-def test_importing_pyace_leaves_logging_alone():
+def test_importing_pyace_leaves_logging_alone() -> None:
     code = (
         "import logging; from entromax.potentials.ace_model import import_pyace; import_pyace(); "
         "root = logging.getLogger(); print(root.level == logging.WARNING, root.handlers)"

@@ -5,10 +5,10 @@ import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk
-from lammps_snap import bispectrum, sums_and_gradients
 
 from entromax.features import Batch, batch_features, evaluate
 from entromax.features.bispectrum import Bispectrum
+from tests.support.lammps_snap import bispectrum, sums_and_gradients
 
 CUTOFF = 2.0
 

@@ -2,7 +2,6 @@
 
 import shutil
 
-import emt_cells
 import pytest
 from ase.build import bulk
 
@@ -14,6 +13,7 @@ from entromax.potentials.base import family_available
 from entromax.potentials.gap import GapSettings
 from entromax.potentials.mace import MaceSettings
 from entromax.potentials.snap import SnapSettings
+from tests.support import emt_cells
 
 
 def distorted():

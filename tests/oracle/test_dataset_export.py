@@ -3,7 +3,9 @@
 import gzip
 import json
 import pickletools
+from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import ase.io
 import dpdata
@@ -14,15 +16,18 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import voigt_6_to_full_3x3_stress
-from emt_cells import free_atom, labelled
 
 from entromax.config.models import DatasetSettings
 from entromax.dataset import FORMATS, export_dataset
 from entromax.potentials.ace_model import import_pyace
 from entromax.structures import write_structures
+from tests.support.emt_cells import free_atom, labelled
+
+Exported = tuple[Path, dict[str, list[Atoms]]]
+"""Folder and the structures of every part."""
 
 
-def cells(count, seed):
+def cells(count: int, seed: int) -> Iterator[Atoms]:
     """Return compressed and stretched cells without symmetry, every second one left-handed."""
     generator = np.random.default_rng(seed)
     for index in range(count):
@@ -36,7 +41,7 @@ def cells(count, seed):
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     """Folder of a dataset, and its structures by part; the free atom comes first in ``train``."""
     folder = tmp_path_factory.mktemp("dataset")
     parts = {"train": [free_atom(), *cells(7, 0)], "validation": [], "test": [*cells(3, 1)]}
@@ -46,13 +51,13 @@ def dataset(tmp_path_factory):
 
 
 @pytest.fixture
-def exported(dataset, tmp_path, request):
+def exported(dataset: Exported, tmp_path: Path, request: pytest.FixtureRequest) -> Exported:
     export_dataset(dataset[0], request.param, tmp_path / "export")
     return tmp_path / "export", dataset[1]
 
 
 @pytest.mark.parametrize("exported", ["extxyz"], indirect=True)
-def test_ase_reads_extxyz_with_its_own_keys(exported):
+def test_ase_reads_extxyz_with_its_own_keys(exported: Exported) -> None:
     folder, parts = exported
     for part in ("train", "test"):
         for read, atoms in zip(ase.io.read(folder / f"{part}.extxyz", ":"), parts[part], strict=True):
@@ -64,7 +69,9 @@ def test_ase_reads_extxyz_with_its_own_keys(exported):
 
 
 @pytest.mark.parametrize("exported", ["mace"], indirect=True)
-def test_mace_reads_its_default_keys_and_the_free_atom(exported):
+def test_mace_reads_its_default_keys_and_the_free_atom(
+    exported: Exported,
+) -> None:
     data = pytest.importorskip("mace.data")
     folder, parts = exported
     energies, read = data.load_from_xyz(
@@ -84,7 +91,7 @@ def test_mace_reads_its_default_keys_and_the_free_atom(exported):
 
 @pytest.mark.skipif(find_spec("pyace") is None, reason="python-ace is optional, its licence non-commercial")
 @pytest.mark.parametrize("exported", ["pacemaker"], indirect=True)
-def test_pacemaker_reads_its_dataframes(exported):
+def test_pacemaker_reads_its_dataframes(exported: Exported) -> None:
     preparedata = import_pyace("pyace.preparedata")
     folder, parts = exported
     atom, *bulk_structures = parts["train"]
@@ -106,7 +113,9 @@ def test_pacemaker_reads_its_dataframes(exported):
 
 
 @pytest.mark.parametrize("exported", ["pacemaker"], indirect=True)
-def test_pacemaker_pickles_hold_nothing_that_pandas_2_lacks(exported):
+def test_pacemaker_pickles_hold_nothing_that_pandas_2_lacks(
+    exported: Exported,
+) -> None:
     """The strings of pandas 3 are a type of their own, which pandas 2 cannot read."""
     text = gzip.decompress((exported[0] / "train.pckl.gzip").read_bytes())
     names = [argument for operation, argument, _ in pickletools.genops(text) if isinstance(argument, str)]
@@ -115,7 +124,7 @@ def test_pacemaker_pickles_hold_nothing_that_pandas_2_lacks(exported):
 
 
 @pytest.mark.parametrize("exported", ["fitsnap"], indirect=True)
-def test_fitsnap_reads_its_groups(exported):
+def test_fitsnap_reads_its_groups(exported: Exported) -> None:
     """Its scraper turns every cell into the frame of LAMMPS; its ``Rotation`` turns the answers back."""
     config = pytest.importorskip("fitsnap3lib.io.input")
     from fitsnap3lib.parallel_tools import ParallelTools
@@ -156,7 +165,7 @@ def test_fitsnap_reads_its_groups(exported):
 
 
 @pytest.mark.parametrize("exported", ["fitsnap"], indirect=True)
-def test_fitsnap_files_are_as_documented(exported):
+def test_fitsnap_files_are_as_documented(exported: Exported) -> None:
     folder, parts = exported
     for part in ("train", "test"):
         bulk_structures = [atoms for atoms in parts[part] if atoms.info["config_type"] == "library"]
@@ -170,7 +179,7 @@ def test_fitsnap_files_are_as_documented(exported):
 
 
 @pytest.mark.parametrize("exported", ["deepmd"], indirect=True)
-def test_dpdata_reads_the_systems_of_deepmd(exported):
+def test_dpdata_reads_the_systems_of_deepmd(exported: Exported) -> None:
     """The oracle of the virial is dpdata's own conversion of an ASE calculator."""
     folder, parts = exported
     assert json.loads((folder / "isolated_atoms.json").read_text()) == {
@@ -199,7 +208,7 @@ def test_dpdata_reads_the_systems_of_deepmd(exported):
         assert found == len(bulk_structures)
 
 
-def test_every_format_replaces_an_older_export_as_a_whole(dataset, tmp_path):
+def test_every_format_replaces_an_older_export_as_a_whole(dataset: Exported, tmp_path: Path) -> None:
     for name in FORMATS:
         target = tmp_path / name
         target.mkdir()
@@ -209,11 +218,11 @@ def test_every_format_replaces_an_older_export_as_a_whole(dataset, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FORMATS)
 
 
-def test_the_configuration_offers_every_format():
+def test_the_configuration_offers_every_format() -> None:
     assert DatasetSettings(exports=list(FORMATS)).exports == list(FORMATS)
 
 
-def test_unknown_formats_and_missing_datasets_are_refused(dataset, tmp_path):
+def test_unknown_formats_and_missing_datasets_are_refused(dataset: Exported, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="unknown format 'cfg'; choose from extxyz"):
         export_dataset(dataset[0], "cfg", tmp_path / "out")
     with pytest.raises(FileNotFoundError, match=r"train\.extxyz"):

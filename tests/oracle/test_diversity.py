@@ -23,13 +23,13 @@ def random() -> list[Atoms]:
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory) -> DatasetState:
+def state(tmp_path_factory: pytest.TempPathFactory) -> DatasetState:
     folder = tmp_path_factory.mktemp("reference")
     reference_sample(SETTINGS, seed=0, structures=folder / "r.extxyz", state=folder / "s.npz")
     return DatasetState.load(folder / "s.npz")
 
 
-def test_quests_entropy_is_that_of_quests_itself_at_one_median_volume_per_atom(random):
+def test_quests_entropy_is_that_of_quests_itself_at_one_median_volume_per_atom(random: list[Atoms]) -> None:
     median = np.median(np.concatenate([[atoms.get_volume() / len(atoms)] * len(atoms) for atoms in random]))
     scaled = []
     for atoms in random:
@@ -41,7 +41,9 @@ def test_quests_entropy_is_that_of_quests_itself_at_one_median_volume_per_atom(r
     assert quests_entropy(random) == pytest.approx(expected, abs=1e-6)
 
 
-def test_quests_entropy_does_not_depend_on_the_unit_of_length_and_is_zero_for_one_environment(random):
+def test_quests_entropy_does_not_depend_on_the_unit_of_length_and_is_zero_for_one_environment(
+    random: list[Atoms],
+) -> None:
     larger = []
     for atoms in random:
         larger.append(atoms.copy())
@@ -50,13 +52,15 @@ def test_quests_entropy_does_not_depend_on_the_unit_of_length_and_is_zero_for_on
     assert quests_entropy([crystal("fcc", "X", 0.7)] * 3) == pytest.approx(np.zeros(4), abs=1e-3)
 
 
-def test_neighbour_entropy_of_a_gaussian_is_the_known_one():
+def test_neighbour_entropy_of_a_gaussian_is_the_known_one() -> None:
     y = np.random.default_rng(0).normal(0, 2.0, (8000, 2))
     exact = np.log(2 * np.pi * np.e * 4.0)  # d/2 ln(2 pi e sigma^2), d = 2
     assert neighbour_entropy([y], np.array([0])) == pytest.approx(exact, abs=0.05)
 
 
-def test_comparison_is_at_equal_numbers_of_environments_and_ranks_as_it_should(random, state):
+def test_comparison_is_at_equal_numbers_of_environments_and_ranks_as_it_should(
+    random: list[Atoms], state: DatasetState
+) -> None:
     poor = []
     for k in range(40):
         atoms = crystal("bcc", "X", 0.77).repeat((2, 1, 1))
@@ -68,6 +72,6 @@ def test_comparison_is_at_equal_numbers_of_environments_and_ranks_as_it_should(r
         assert table.loc["random", column] > table.loc["rattled bcc", column], column
 
 
-def test_empty_set_is_an_error_that_names_it(random, state):
+def test_empty_set_is_an_error_that_names_it(random: list[Atoms], state: DatasetState) -> None:
     with pytest.raises(ValueError, match="nothing"):
         compare_diversity({"random": random, "nothing": []}, state, SETTINGS)

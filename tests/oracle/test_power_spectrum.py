@@ -3,6 +3,8 @@
 Featomic's radial integrals carry an error of about 1e-8; ours are held to 1e-12 against numerical quadrature.
 """
 
+from collections.abc import Callable
+
 import featomic
 import numpy as np
 import pytest
@@ -82,7 +84,7 @@ def test_radial_functions_equal_their_integrals() -> None:
     def primitive(s: float, n: int) -> float:
         return s**n * np.exp(-(s**2) / (2 * spread[n] ** 2))
 
-    def integral(function) -> float:
+    def integral(function: Callable[[float], float]) -> float:
         return quad(function, 0, 14, epsabs=1e-15, epsrel=1e-13, limit=200)[0]
 
     overlap = np.array(

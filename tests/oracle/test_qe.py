@@ -12,10 +12,12 @@ from ase.build import bulk
 from ase.data import atomic_numbers
 
 from entromax.config.models import LabelSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_available, load_engine
-from entromax.labels.engines.base import EngineUnavailableError, UnconvergedError
+from entromax.labels.engines.base import EngineUnavailableError, Label, UnconvergedError
 from entromax.labels.engines.gth import gth_file, read_gth, write_upf
 from entromax.labels.engines.qe import QeSettings
+from entromax.labels.record import Record
 from entromax.labels.run import label_structures
 from entromax.structures import with_sid
 
@@ -25,25 +27,25 @@ CHEAP = QeSettings(ecut=218.0, kspacing=1.2, width=0.2)
 ENGINE = load_engine(CHEAP)
 
 
-def distorted():
+def distorted() -> Atoms:
     atoms = bulk("Al", "hcp", a=2.75, c=4.5)
     atoms.rattle(0.12, seed=3)
     atoms.info["kpts"] = [2, 2, 1]  # one mesh for all strains: the derivative is taken at fixed settings
     return atoms
 
 
-def label(atoms, tmp_path, rung=0, **changes):
+def label(atoms: Atoms, tmp_path: Path, rung: int = 0, **changes: float | str) -> Label:
     return ENGINE.label(atoms, CHEAP.model_copy(update=changes), rung, tmp_path / "text")
 
 
-def records(structures, tmp_path, settings=CHEAP, **limits):
+def records(structures: list[Atoms], tmp_path: Path, settings: QeSettings = CHEAP, **limits: float) -> list[Record]:
     for atoms in structures:
         atoms.info |= {"element": "Al"}
-    options = {"element": "Al", "d_nn": 2.86, "store": tmp_path / "store", "reference": settings}
+    options = {"element": "Al", "d_nn": 2.86, "budget": LabelBudget(tmp_path / "store"), "reference": settings}
     return label_structures([with_sid(atoms) for atoms in structures], limits=LabelSettings(**limits), **options)
 
 
-def test_energy_forces_and_stress_belong_together(tmp_path):
+def test_energy_forces_and_stress_belong_together(tmp_path: Path) -> None:
     found, step = label(distorted(), tmp_path), 0.01
     ends = []
     for sign in (1, -1):
@@ -64,7 +66,7 @@ def test_energy_forces_and_stress_belong_together(tmp_path):
         assert derivative == pytest.approx(found.stress[index], abs=4e-4), index
 
 
-def abinit_gth(symbol):
+def abinit_gth(symbol: str) -> str:
     """Return the GTH potential as the file that pw.x reads by itself (ABINIT's format 10)."""
     potential = read_gth(symbol, gth_file().read_text())
     lines = [
@@ -83,7 +85,9 @@ def abinit_gth(symbol):
 
 
 @pytest.mark.parametrize(("symbol", "cutoff"), [("Al", 218.0), ("C", 680.0), ("Sb", 220.0), ("Te", 270.0)])
-def test_converted_potential_gives_the_energy_of_pwx_reading_the_gth_parameters(symbol, cutoff, tmp_path):
+def test_converted_potential_gives_the_energy_of_pwx_reading_the_gth_parameters(
+    symbol: str, cutoff: float, tmp_path: Path
+) -> None:
     """Two ways into pw.x: our radial tables, and its own analytic formulas. Its stress is right on ours alone."""
     atoms = bulk(symbol, "fcc", a={"Al": 4.0, "C": 3.1, "Sb": 4.8, "Te": 4.8}[symbol])
     atoms.info["kpts"] = [2, 2, 2]
@@ -115,7 +119,7 @@ CELL_PARAMETERS angstrom
     assert ours.energy == pytest.approx(float(line.split()[-2]) * units.Ry, abs=5e-4)
 
 
-def test_a_skew_cell_gives_the_label_of_the_compact_cell_of_the_same_crystal(tmp_path):
+def test_a_skew_cell_gives_the_label_of_the_compact_cell_of_the_same_crystal(tmp_path: Path) -> None:
     compact = distorted()
     del compact.info["kpts"]
     skew = compact.copy()
@@ -126,7 +130,7 @@ def test_a_skew_cell_gives_the_label_of_the_compact_cell_of_the_same_crystal(tmp
     assert second.stress == pytest.approx(first.stress, abs=1e-4)
 
 
-def test_careful_rungs_give_the_same_label_and_the_last_one_is_marked(tmp_path):
+def test_careful_rungs_give_the_same_label_and_the_last_one_is_marked(tmp_path: Path) -> None:
     default, damped, robust, wide = (label(distorted(), tmp_path, rung) for rung in range(4))
     for careful in (damped, robust):
         assert careful.energy == pytest.approx(default.energy, abs=1e-5)
@@ -136,7 +140,7 @@ def test_careful_rungs_give_the_same_label_and_the_last_one_is_marked(tmp_path):
     assert default.info["version"].startswith("v.") and default.iterations > 3
 
 
-def test_too_few_iterations_are_unconverged_and_the_ladder_stands_in_the_record(tmp_path):
+def test_too_few_iterations_are_unconverged_and_the_ladder_stands_in_the_record(tmp_path: Path) -> None:
     hasty = CHEAP.model_copy(update={"maxiter": 1})
     with pytest.raises(UnconvergedError, match="convergence NOT achieved"):
         ENGINE.label(distorted(), hasty, 0, tmp_path / "text")
@@ -148,7 +152,7 @@ def test_too_few_iterations_are_unconverged_and_the_ladder_stands_in_the_record(
     assert record.state == "converged" and not record.changed_physics
 
 
-def test_difficult_inputs_end_in_a_label_or_in_a_reason(tmp_path):
+def test_difficult_inputs_end_in_a_label_or_in_a_reason(tmp_path: Path) -> None:
     one = Atoms("Al", cell=[2.6, 2.6, 2.6], pbc=True)
     vacuum = Atoms("Al2", positions=[[0, 0, 0], [0, 0, 2.5]], cell=[2.8, 2.8, 20], pbc=True)
     touching = Atoms("Al2", positions=[[0, 0, 0], [0, 0, 0.1]], cell=[2.8, 2.8, 4], pbc=True)
@@ -165,7 +169,7 @@ def test_difficult_inputs_end_in_a_label_or_in_a_reason(tmp_path):
     assert "largest force" in let_through[0].reason and "exit code 1" in let_through[1].reason
 
 
-def test_free_atom_is_polarised_after_hund_and_gives_the_cohesive_energy(tmp_path):
+def test_free_atom_is_polarised_after_hund_and_gives_the_cohesive_energy(tmp_path: Path) -> None:
     atom = Atoms("Al", positions=[[3, 3, 3]], cell=[6.6, 6.8, 7.0], pbc=True)
     atom.info["config_type"] = "isolated_atom"
     free = label(atom, tmp_path)
@@ -174,14 +178,14 @@ def test_free_atom_is_polarised_after_hund_and_gives_the_cohesive_energy(tmp_pat
     assert free.energy - crystal.energy == pytest.approx(3.53, abs=0.15)  # MatPES, PBE
 
 
-def test_a_spin_polarised_calculation_finds_the_moment_of_atoms_far_apart(tmp_path):
+def test_a_spin_polarised_calculation_finds_the_moment_of_atoms_far_apart(tmp_path: Path) -> None:
     far = Atoms("Al", cell=[5.5, 5.5, 5.5], pbc=True)
     found = label(far, tmp_path, spin=True, width=0.02, ecut=160.0)
     assert found.info["magnetic_moment"] == pytest.approx(1.0, abs=0.05)
     assert found.energy < label(far, tmp_path, width=0.02, ecut=160.0).energy - 0.05
 
 
-def test_a_pseudopotential_of_ones_own_is_used_and_a_broken_one_is_refused(tmp_path):
+def test_a_pseudopotential_of_ones_own_is_used_and_a_broken_one_is_refused(tmp_path: Path) -> None:
     own = tmp_path / "Al.my.UPF"
     own.write_text(write_upf(read_gth("Al", gth_file().read_text())))
     mine = label(distorted(), tmp_path, pseudopotential=str(own))
@@ -199,7 +203,7 @@ def test_a_pseudopotential_of_ones_own_is_used_and_a_broken_one_is_refused(tmp_p
         label(Atoms("AlC", positions=[[0, 0, 0], [0, 0, 2]], cell=[4, 4, 4], pbc=True), tmp_path)
 
 
-def test_a_command_that_is_not_there_is_said_before_and_while_it_runs(tmp_path):
+def test_a_command_that_is_not_there_is_said_before_and_while_it_runs(tmp_path: Path) -> None:
     message = engine_available(CHEAP.model_copy(update={"command": "no_such_pw.x -nk 2"}))
     assert message is not None and "'no_such_pw.x'" in message and "apt-get install quantum-espresso" in message
     with pytest.raises(EngineUnavailableError, match="cannot be started"):
@@ -208,7 +212,7 @@ def test_a_command_that_is_not_there_is_said_before_and_while_it_runs(tmp_path):
         label(distorted(), tmp_path, command=f"{sys.executable} -c raise(SystemExit(3))")
 
 
-def test_mpi_gives_the_same_label_and_the_mpirun_of_another_mpi_is_refused(tmp_path):
+def test_mpi_gives_the_same_label_and_the_mpirun_of_another_mpi_is_refused(tmp_path: Path) -> None:
     serial = label(bulk("Al"), tmp_path)
     parallel = label(bulk("Al"), tmp_path, command="mpirun.openmpi --allow-run-as-root --oversubscribe -n 2 pw.x")
     assert parallel.energy == pytest.approx(serial.energy, abs=1e-6)
@@ -219,6 +223,6 @@ def test_mpi_gives_the_same_label_and_the_mpirun_of_another_mpi_is_refused(tmp_p
             label(bulk("Al"), tmp_path, command=f"{other} -n 2 pw.x")
 
 
-def test_variables_of_its_own_reach_pw_x(tmp_path):
+def test_variables_of_its_own_reach_pw_x(tmp_path: Path) -> None:
     plain, dispersion = (label(distorted(), tmp_path, extra=extra) for extra in ({}, {"vdw_corr": "grimme-d3"}))
     assert -2.0 < dispersion.energy - plain.energy < -0.1

@@ -1,44 +1,36 @@
 """SNAP: rows of LAMMPS against the features of this package, and the fitted potential against LAMMPS."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from ase import Atoms
 from ase.build import bulk
-from ase.calculators.emt import EMT
 
 from entromax.features import Batch, batch_features
 from entromax.features.bispectrum import Bispectrum
-from entromax.potentials import load_potential, train_potential
+from entromax.potentials import load_potential
 from entromax.potentials.base import FitData, FitError
 from entromax.potentials.lammps_run import STRESS_FROM, snap_rows, start_lammps
 from entromax.potentials.snap import SnapSettings, untrained, weighted_rows
 from entromax.potentials.snap_model import INCLUDE, RFAC0, with_room
 from entromax.potentials.zbl import Zbl
-from entromax.structures import with_sid, write_structures
+from entromax.structures import write_structures
+from tests.support.emt_cells import D_NN, fit, labelled
 
-D_NN = 2.86
 KINDS = {
     "linear": SnapSettings(twojmax=4, folds=4),
     "quadratic": SnapSettings(twojmax=3, quadratic=True, folds=4),
     "without ZBL": SnapSettings(twojmax=2, zbl=None, constant=False, folds=3),
 }
 
-
-def labelled(atoms, config_type="library"):
-    atoms = with_sid(atoms)
-    calculated = atoms.copy()
-    calculated.calc = EMT()
-    atoms.info |= {
-        "REF_energy": calculated.get_potential_energy(),
-        "REF_stress": calculated.get_stress(),
-        "config_type": config_type,
-    }
-    atoms.arrays["REF_forces"] = calculated.get_forces()
-    return atoms
+Campaign = tuple[Path, list[Atoms], dict[str, dict[str, Any]]]
+"""Folder, structures and the cards of the potentials."""
 
 
-def shaken(crystal, volume, generator):
+def shaken(crystal: str, volume: float, generator: np.random.Generator) -> Atoms:
     """A crystal scaled to a volume [d_nn^3] with all its symmetry gone."""
     atoms = bulk("Al", crystal, a=4.0, c=6.5 if crystal == "hcp" else None)
     strain = np.eye(3) + generator.normal(scale=0.08, size=(3, 3))
@@ -49,7 +41,9 @@ def shaken(crystal, volume, generator):
 
 
 @pytest.fixture(scope="module")
-def campaign(tmp_path_factory):
+def campaign(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Campaign:
     folder = tmp_path_factory.mktemp("snap")
     generator = np.random.default_rng(0)
     crystals = ("fcc", "bcc", "sc", "diamond", "hcp")
@@ -61,19 +55,7 @@ def campaign(tmp_path_factory):
     return folder, [atom, *made], cards
 
 
-def fit(folder, name, settings):
-    return train_potential(
-        folder / "train.extxyz",
-        folder / "validation.extxyz",
-        potential=folder / name,
-        element="Al",
-        d_nn=D_NN,
-        settings=settings,
-        seed=1,
-    )
-
-
-def structures():
+def structures() -> dict[str, Atoms]:
     generator = np.random.default_rng(5)
     dense = shaken("fcc", 0.35, generator)  # pairs inside the ZBL
     return {
@@ -86,7 +68,7 @@ def structures():
 
 
 @pytest.mark.parametrize("name", structures())
-def test_rows_of_lammps_equal_the_features_of_this_package(name):
+def test_rows_of_lammps_equal_the_features_of_this_package(name: str) -> None:
     """Energies, forces and stress of a random linear combination of the components."""
     atoms, cutoff = structures()[name], 5.7
     features = Bispectrum(cutoff, 6, RFAC0)
@@ -107,7 +89,12 @@ def test_rows_of_lammps_equal_the_features_of_this_package(name):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", structures())
-def test_exported_files_give_the_same_in_lammps(campaign, kind, name, monkeypatch):
+def test_exported_files_give_the_same_in_lammps(
+    campaign: Campaign,
+    kind: str,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Energy, forces and stress to 1e-6 eV, eV/Å, eV/Å^3, relative where they are large."""
     folder, atoms = campaign[0] / kind, structures()[name]
     atoms.calc = load_potential(folder)
@@ -126,7 +113,7 @@ def test_exported_files_give_the_same_in_lammps(campaign, kind, name, monkeypatc
     assert np.allclose(stress, expected, rtol=1e-6, atol=1e-6)
 
 
-def test_zbl_is_that_of_lammps():
+def test_zbl_is_that_of_lammps() -> None:
     zbl, distances = Zbl(74, 1.3, 2.1), np.linspace(0.5, 2.3, 10)
     for distance in distances:
         run, _ = start_lammps(Atoms("W2", positions=[[0, 0, 0], [0, 0, distance]], cell=[9.0] * 3, pbc=True), 3.0)
@@ -138,7 +125,7 @@ def test_zbl_is_that_of_lammps():
 
 
 @pytest.mark.parametrize("kind", ["linear", "quadratic"])
-def test_errors_on_unseen_structures_are_far_below_the_spread_of_the_labels(campaign, kind):
+def test_errors_on_unseen_structures_are_far_below_the_spread_of_the_labels(campaign: Campaign, kind: str) -> None:
     """Every one of energies, forces and stresses is fitted, not just their sum."""
     calculator = load_potential(campaign[0] / kind)
     errors, spread = {}, {}
@@ -154,12 +141,12 @@ def test_errors_on_unseen_structures_are_far_below_the_spread_of_the_labels(camp
     assert all(errors[key] < 0.6 * spread[key] for key in errors), (errors, spread)
 
 
-def bare(atoms):
+def bare(atoms: Atoms) -> Atoms:
     return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_free_atom_has_its_energy_or_the_card_says_how_far_it_is_off(campaign, kind):
+def test_free_atom_has_its_energy_or_the_card_says_how_far_it_is_off(campaign: Campaign, kind: str) -> None:
     calculator = load_potential(campaign[0] / kind)
     error = campaign[2][kind]["facts"]["free_atom_error"]
     assert (error == 0) == (not KINDS[kind].constant)
@@ -168,7 +155,9 @@ def test_free_atom_has_its_energy_or_the_card_says_how_far_it_is_off(campaign, k
         assert calculator.get_property("energy", atoms) == pytest.approx(expected, abs=1e-9)
 
 
-def test_clusters_and_slabs_need_no_periodic_cell(campaign):
+def test_clusters_and_slabs_need_no_periodic_cell(
+    campaign: Campaign,
+) -> None:
     calculator = load_potential(campaign[0] / "linear")
     cluster = Atoms("Al4", positions=2.0 * np.array([[0, 0, 0], [1, 1, 0], [1, 0, 1], [0, 1, 1]]))
     boxed = Atoms(cluster.symbols, positions=cluster.positions, cell=[25.0] * 3, pbc=True)
@@ -186,7 +175,9 @@ def test_clusters_and_slabs_need_no_periodic_cell(campaign):
         calculator.get_property("energy", bulk("Cu"))
 
 
-def test_error_bars_come_when_asked_for_and_grow_outside_the_training_data(campaign):
+def test_error_bars_come_when_asked_for_and_grow_outside_the_training_data(
+    campaign: Campaign,
+) -> None:
     calculator = load_potential(campaign[0] / "linear")
     inside = bare(campaign[1][5])
     calculator.get_property("forces", inside)
@@ -201,7 +192,9 @@ def test_error_bars_come_when_asked_for_and_grow_outside_the_training_data(campa
     assert calibration["energy"]["n"] == 15 and calibration["forces"]["scale"] > 0
 
 
-def test_scaled_error_bars_cover_what_they_promise_on_the_validation_set(campaign):
+def test_scaled_error_bars_cover_what_they_promise_on_the_validation_set(
+    campaign: Campaign,
+) -> None:
     folder, made, _ = campaign
     calculator = load_potential(folder / "linear")
     inside = [
@@ -212,7 +205,9 @@ def test_scaled_error_bars_cover_what_they_promise_on_the_validation_set(campaig
     assert np.mean(inside) == pytest.approx(0.6827, abs=1 / len(inside))
 
 
-def test_weights_fall_with_energy_and_zero_takes_rows_out(campaign):
+def test_weights_fall_with_energy_and_zero_takes_rows_out(
+    campaign: Campaign,
+) -> None:
     atoms, settings = campaign[1][1], KINDS["linear"]
     model = untrained(settings, FitData([], [], "Al", D_NN, 0), e0=0.0)
     energy = atoms.info["REF_energy"] / len(atoms)
@@ -225,7 +220,7 @@ def test_weights_fall_with_energy_and_zero_takes_rows_out(campaign):
         assert len(weighted_rows(atoms, model, without, lowest=energy)[0]) == len(low) - count
 
 
-def test_another_element_is_refused(campaign, tmp_path):
+def test_another_element_is_refused(campaign: Campaign, tmp_path: Path) -> None:
     write_structures(tmp_path / "train.extxyz", [campaign[1][0], labelled(bulk("Cu"))])
     write_structures(tmp_path / "validation.extxyz", [])
     with pytest.raises(FitError, match="is Cu, SNAP of Al only"):

@@ -13,8 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from kill_campaign import KillCampaign
+from tests.support.kills.campaign import KillCampaign
 
 ROOT = Path(__file__).parents[2]
 
@@ -143,7 +142,6 @@ def test_labels_are_made_by_slurm_jobs(cluster: Path, profile: Path, tmp_path: P
     assert (manifest.state == "converged").all()
 
 
-@pytest.mark.slow
 def test_a_job_out_of_time_or_memory_gets_more_of_it(stopped: KillCampaign, failures: Path) -> None:
     assert attempts(failures, "out_of_time") == [1, 2]
     assert {job["JobState"] for job in jobs(failures, "rule_out_of_time")} == {"TIMEOUT", "COMPLETED"}

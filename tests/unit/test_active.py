@@ -25,12 +25,13 @@ from entromax.config.models import (
 )
 from entromax.entropy.seeding import relaxed_seeds
 from entromax.features.bispectrum import BispectrumSettings
-from entromax.labels.engines.base import ISOLATED
 from entromax.labels.engines.emt import EmtSettings
 from entromax.potentials import train_potential
 from entromax.potentials.snap import SnapSettings
 from entromax.structures import read_structures, scale_structures, with_sid, write_structures
-from entromax.validation.dynamics import closest_pair
+from entromax.structures.geometry import shortest_distance
+from entromax.structures.kinds import ISOLATED
+from tests.support.emt_cells import labelled
 
 D_NN = 2.86
 AL = ElementSettings(
@@ -55,7 +56,7 @@ class Doubtful(Calculator):
         super().calculate(atoms, properties, system_changes)
         copy = self.atoms.copy()
         copy.calc = EMT()
-        doubt = len(copy) / closest_pair(copy, 4.0)
+        doubt = len(copy) / shortest_distance(copy, 4.0)
         energy, forces = copy.get_potential_energy(), copy.get_forces()
         self.results = {"energy": energy, "forces": forces, "energy_std": doubt}
 
@@ -133,10 +134,10 @@ def test_each_run_offers_its_least_known_state_inside_the_bounds() -> None:
         assert atoms.info["sid"] == with_sid(atoms).info["sid"] and atoms.info["config_type"] == "active"
         assert not BOUNDS.broken(atoms, COMMITTEE.opinion(atoms))
     # The closest pair is what this committee doubts: the state on offer is not the first that came.
-    assert all(closest_pair(candidate.atoms, 4.0) < 2.75 for candidate in found)
+    assert all(shortest_distance(candidate.atoms, 4.0) < 2.75 for candidate in found)
     close = Bounds(**{**vars(BOUNDS), "distance": 2.75})
     kept, _ = dynamics_candidates(FCC, COMMITTEE, close, DYNAMICS, seed=1)
-    assert all(closest_pair(candidate.atoms, 4.0) >= 2.75 for candidate in kept)
+    assert all(shortest_distance(candidate.atoms, 4.0) >= 2.75 for candidate in kept)
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +148,8 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     seeds = relaxed_seeds(40, cells, np.random.default_rng(2), 40)
     write_structures(folder / "library.extxyz", [with_sid(atoms) for atoms in seeds])
     scale = {"element": "Al", "d_nn": D_NN, "volume": AL.volume}
-    scale_structures(folder / "library.extxyz", [folder / "all.extxyz"], n=40, shard_size=40, **scale)
-    everything = read_structures(folder / "all.extxyz")
+    scale_structures(folder / "library.extxyz", folder, n=40, shard_size=40, **scale)
+    everything = read_structures(folder / "shard_1.extxyz")
     free = with_sid(Atoms("Al", cell=[12.0] * 3, pbc=True))
     free.info["config_type"] = ISOLATED
     crystal = FCC.copy()
@@ -169,14 +170,6 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
         seed=1,
     )
     return folder
-
-
-def labelled(atoms: Atoms) -> Atoms:
-    copy = atoms.copy()
-    copy.calc = EMT()
-    atoms.info |= {"REF_energy": copy.get_potential_energy(), "REF_stress": copy.get_stress()}
-    atoms.arrays["REF_forces"] = copy.get_forces()
-    return atoms
 
 
 def select(campaign: Path, output: Path, min_distance: float = 0.6, **active: object) -> pd.DataFrame:
@@ -202,7 +195,7 @@ def select(campaign: Path, output: Path, min_distance: float = 0.6, **active: ob
 
 def test_batch_holds_unlabelled_structures_of_library_and_dynamics(campaign: Path, tmp_path: Path) -> None:
     table = select(campaign, tmp_path)
-    everything = [atoms.info["sid"] for atoms in read_structures(campaign / "all.extxyz")]
+    everything = [atoms.info["sid"] for atoms in read_structures(campaign / "shard_1.extxyz")]
     tried = set(pd.read_parquet(campaign / "manifest.parquet")["sid"])
     library = table[table["origin"] == "library"]
     assert set(library["sid"]) == set(everything) - tried  # scaled like those that were labelled, to the bit
@@ -220,7 +213,7 @@ def test_batch_holds_unlabelled_structures_of_library_and_dynamics(campaign: Pat
 
 def test_candidates_are_as_many_as_the_settings_say(campaign: Path, tmp_path: Path) -> None:
     table = select(campaign, tmp_path, candidates=4, dynamics=None)
-    everything = [atoms.info["sid"] for atoms in read_structures(campaign / "all.extxyz")]
+    everything = [atoms.info["sid"] for atoms in read_structures(campaign / "shard_1.extxyz")]
     assert table["sid"].tolist() == [everything[k] for k in (20, 21, 23, 24)]
     assert pd.read_csv(tmp_path / "runs.csv").empty
 

@@ -10,6 +10,7 @@ from ase.calculators.emt import EMT
 from entromax.cli import main
 from entromax.config import load_campaign
 from entromax.config.models import CampaignSettings, LabelSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import physics_hash
 from entromax.labels.engines.emt import EmtSettings
 from entromax.labels.record import Attempt, Record
@@ -65,7 +66,7 @@ def labelled(campaign: LabelStore) -> tuple[LabelStore, str]:
     atoms = with_sid(bulk("Al", "hcp", a=2.86, c=4.67))
     atoms.info |= {"element": "Al", "library_sid": "feed01"}
     root, limits = campaign.folder.parents[1], LabelSettings()
-    label_structures([atoms], element="Al", d_nn=2.86, reference=EmtSettings(), limits=limits, store=root)
+    label_structures([atoms], element="Al", d_nn=2.86, reference=EmtSettings(), limits=limits, budget=LabelBudget(root))
     crashed = Record(
         sid="c3",
         state="crashed",

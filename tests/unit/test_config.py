@@ -44,6 +44,17 @@ BAD = {
         al(reference={"engine": "emt", "ecut": 300}),
         ["elements.Al.reference.ecut", "unknown key"],
     ),
+    "nested key at the top": (with_al(store="x"), ["my.yaml: store", "belongs below labels: write labels.store"]),
+    "key of several sections at the top": (
+        with_al(structures=9),
+        ["write labels.structures or active.structures or validation.transfer.structures"],
+    ),
+    "key of another section": (with_al(labels={"rounds": 3}), ["labels.rounds", "write library.rounds"]),
+    "key of the element at the top": (with_al(d_nn=2.8), ["belongs below elements.<name>: write elements.<name>.d_nn"]),
+    "key of another family": (
+        with_al(potentials={"mine": {"family": "gap", "folds": 4}}),
+        ["potentials.mine.folds", "key of another kind"],
+    ),
     "no elements": ({}, ["my.yaml", "elements", "elements: [Al]"]),
     "empty elements": ({"elements": []}, ["my.yaml", "elements", "name at least one"]),
     "elements as a word": ({"elements": "Al"}, ["elements", "'Al'", "elements: [Al]"]),
@@ -129,7 +140,10 @@ def test_bad_configuration_is_refused_with_file_key_and_remedy(name: str) -> Non
 
 
 BAD_FILES = {
-    "not YAML": ("seed: [1, 2", "is not valid YAML"),
+    "not YAML": ("d_nn: 2.8\nseed: [1, 2", r"Al\.yaml: line 2, column 12: is not valid YAML: .*expected ',' or '\]'"),
+    "a tab": ("volume:\n\t- 1.0\n", r"Al\.yaml: line 2, column 1: is not valid YAML: .*with spaces, not with tabs"),
+    "two colons": ("d_nn: a: 3\n", r"Al\.yaml: line 1, column 8: is not valid YAML"),
+    "an unknown alias": ("\nd_nn: *x\n", r"Al\.yaml: line 2, column 7: is not valid YAML: found undefined alias"),
     "a list instead of keys": ("- Al\n- W\n", "`key: value`"),
 }
 
@@ -140,6 +154,12 @@ def test_bad_file_is_refused(name: str, tmp_path: Path) -> None:
     (tmp_path / "Al.yaml").write_text(text)
     with pytest.raises(ConfigError, match=words):
         load_campaign({"elements": ["Al"]}, origin="my.yaml", element_dirs=[ELEMENT_DIR, tmp_path])
+
+
+def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "Al.yaml").write_bytes(b"d_nn: \xff")
+    with pytest.raises(ConfigError, match=r"Al\.yaml: is not valid YAML: 'utf-8' codec can't decode byte 0xff"):
+        read_yaml(tmp_path / "Al.yaml")
 
 
 def test_missing_file_is_refused(tmp_path: Path) -> None:
@@ -173,7 +193,7 @@ def test_slurm_profile_that_was_not_adapted_is_refused(default: dict, rules: dic
 
 
 def test_missing_engine_is_refused_with_its_element_and_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    elements = load(with_al())["elements"]
+    elements = CampaignSettings.model_validate(load(with_al())).elements
     require_engines(elements)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"elements\.Al\.reference\.engine: .*'gpaw' is not installed here; install"):

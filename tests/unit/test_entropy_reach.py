@@ -17,7 +17,7 @@ from entromax.structures.random_cells import random_structures
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory) -> tuple[LibrarySettings, DatasetState]:
+def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[LibrarySettings, DatasetState]:
     folder = tmp_path_factory.mktemp("reference")
     settings = LibrarySettings(
         features=BispectrumSettings(twojmax=4),
@@ -29,7 +29,7 @@ def reference(tmp_path_factory) -> tuple[LibrarySettings, DatasetState]:
     return settings, DatasetState.load(folder / "state.npz")
 
 
-def test_repulsion_is_the_kernel_sum_over_the_atoms_of_each_structure_and_its_gradient():
+def test_repulsion_is_the_kernel_sum_over_the_atoms_of_each_structure_and_its_gradient() -> None:
     rng = np.random.default_rng(0)
     sizes = torch.tensor([3, 1, 4])
     system = torch.repeat_interleave(torch.arange(3), sizes)
@@ -43,13 +43,16 @@ def test_repulsion_is_the_kernel_sum_over_the_atoms_of_each_structure_and_its_gr
     np.testing.assert_allclose(gradient, torch.autograd.grad(sum(direct), z)[0], atol=1e-12)
 
 
-def test_environments_far_apart_do_not_repel():
+def test_environments_far_apart_do_not_repel() -> None:
     z = 40 * torch.eye(4, dtype=torch.float64)
     value, gradient = repulsion(z, torch.zeros(4, dtype=torch.long), torch.tensor([4]))
     assert float(value.abs()) < 1e-12 and float(gradient.abs().max()) < 1e-12
 
 
-def test_atoms_of_small_cells_stay_different_when_they_are_kept_apart(reference):
+@pytest.mark.slow
+def test_atoms_of_small_cells_stay_different_when_they_are_kept_apart(
+    reference: tuple[LibrarySettings, DatasetState],
+) -> None:
     settings, state = reference
     features = build(settings.features)
     seeds = relaxed_seeds(32, settings.cells, np.random.default_rng(3), 60)
@@ -63,7 +66,7 @@ def test_atoms_of_small_cells_stay_different_when_they_are_kept_apart(reference)
     assert close[20.0] < 0.5 * close[0.0]
 
 
-def test_no_random_seed_has_two_atoms_unless_nothing_else_is_allowed():
+def test_no_random_seed_has_two_atoms_unless_nothing_else_is_allowed() -> None:
     rng = np.random.default_rng(0)
     random_only = SeedSettings(symmetric=0, crystal=0)
     sizes = {len(atoms) for atoms in random_structures(60, CellSettings(atoms=[1, 4]), rng, random_only)}
@@ -71,14 +74,16 @@ def test_no_random_seed_has_two_atoms_unless_nothing_else_is_allowed():
     assert {len(atoms) for atoms in random_structures(5, CellSettings(atoms=[2, 2]), rng, random_only)} == {2}
 
 
-def test_hull_distance_is_zero_inside_and_the_euclidean_distance_outside():
+def test_hull_distance_is_zero_inside_and_the_euclidean_distance_outside() -> None:
     cube = np.array(np.meshgrid([0, 1], [0, 1], [0, 1])).reshape(3, -1).T.astype(float)
     assert hull_distance(np.array([0.2, 0.5, 0.9]), cube) == pytest.approx(0, abs=1e-6)
     assert hull_distance(np.array([0.5, 0.5, 3.0]), cube) == pytest.approx(2, abs=1e-5)
     assert hull_distance(np.array([2.0, 2.0, 0.5]), cube) == pytest.approx(2**0.5, abs=1e-5)
 
 
-def test_crystals_of_the_set_are_reached_and_others_no_nearer_than_the_hull(reference):
+def test_crystals_of_the_set_are_reached_and_others_no_nearer_than_the_hull(
+    reference: tuple[LibrarySettings, DatasetState],
+) -> None:
     settings, state = reference
     crystals = common_crystals((1.0, 1.3))
     own = measure_reach(crystals, crystals, state, settings)
@@ -88,7 +93,9 @@ def test_crystals_of_the_set_are_reached_and_others_no_nearer_than_the_hull(refe
     assert (far["nearest"] >= far["hull"] - 1e-6).all() and far["nearest"].max() > 0.1
 
 
-def test_leverages_of_the_members_of_a_set_average_to_one_less_what_regularisation_takes(reference):
+def test_leverages_of_the_members_of_a_set_average_to_one_less_what_regularisation_takes(
+    reference: tuple[LibrarySettings, DatasetState],
+) -> None:
     settings, state = reference
     members = relaxed_seeds(80, CellSettings(atoms=[1, 1]), np.random.default_rng(5), 60)
     for atoms in members:
@@ -102,7 +109,7 @@ def test_leverages_of_the_members_of_a_set_average_to_one_less_what_regularisati
     assert expected < 1
 
 
-def test_an_empty_set_reaches_nothing(reference):
+def test_an_empty_set_reaches_nothing(reference: tuple[LibrarySettings, DatasetState]) -> None:
     settings, state = reference
     with pytest.raises(ValueError, match="empty"):
         measure_reach(common_crystals(), [], state, settings)

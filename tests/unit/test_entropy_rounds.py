@@ -59,9 +59,9 @@ def _merge(folder: Path, number: int, candidates: list[Path], settings: LibraryS
 
 
 @pytest.fixture(scope="module")
-def campaign(tmp_path_factory) -> Path:
+def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("library")
-    reference_sample(SETTINGS.model_dump(), seed=3, structures=folder / "random.extxyz", state=folder / "state_0.npz")
+    reference_sample(SETTINGS, seed=3, structures=folder / "random.extxyz", state=folder / "state_0.npz")
     for number in (1, 2):
         _merge(folder, number, [_batch(folder, number, batch) for batch in (1, 2)])
     order_library(
@@ -75,20 +75,20 @@ def campaign(tmp_path_factory) -> Path:
     return folder
 
 
-def test_entropy_grows_with_every_round(campaign):
+def test_entropy_grows_with_every_round(campaign: Path) -> None:
     states = [DatasetState.load(campaign / f"state_{k}.npz").h() for k in (0, 1, 2)]
     assert states[0] < states[1] < states[2]
     summary = json.loads((campaign / "summary_2.json").read_text())
     assert summary["H_before"] == pytest.approx(states[1]) and summary["H_after"] == pytest.approx(states[2])
 
 
-def test_every_step_of_the_optimiser_log_is_in_the_trace_and_entropy_grows(campaign):
+def test_every_step_of_the_optimiser_log_is_in_the_trace_and_entropy_grows(campaign: Path) -> None:
     trace = pd.read_csv(campaign / "round_1_batch_1.csv")
     assert trace["step"].tolist() == list(range(26))
     assert trace["h_nats"].iloc[-1] > trace["h_nats"].iloc[0] + 3
 
 
-def test_state_is_that_of_the_accepted_structures(campaign):
+def test_state_is_that_of_the_accepted_structures(campaign: Path) -> None:
     accepted = [a for k in (1, 2) for a in read_structures(campaign / f"accepted_{k}.extxyz")]
     empty = DatasetState.load(campaign / "state_0.npz")
     rebuilt = empty.add(*structure_blocks(accepted, empty, build(SETTINGS.features)))
@@ -97,7 +97,8 @@ def test_state_is_that_of_the_accepted_structures(campaign):
     assert stored.h() == pytest.approx(rebuilt.h(), abs=1e-9)
 
 
-def test_every_candidate_keeps_all_hard_bounds(campaign):
+@pytest.mark.slow
+def test_every_candidate_keeps_all_hard_bounds(campaign: Path) -> None:
     # Seen by ASE's neighbour list and cell, not by our own.
     cells = SETTINGS.cells
     structures = [a for path in campaign.glob("*.extxyz") for a in read_structures(path)]
@@ -110,7 +111,7 @@ def test_every_candidate_keeps_all_hard_bounds(campaign):
         assert atoms.info["sid"] == content_hash(atoms)
 
 
-def test_running_a_job_again_gives_the_same_bytes(campaign, tmp_path):
+def test_running_a_job_again_gives_the_same_bytes(campaign: Path, tmp_path: Path) -> None:
     (tmp_path / "state_0.npz").write_bytes((campaign / "state_0.npz").read_bytes())
     again = [_batch(tmp_path, 1, batch) for batch in (1, 2)]
     for path in again:
@@ -120,7 +121,8 @@ def test_running_a_job_again_gives_the_same_bytes(campaign, tmp_path):
     assert (tmp_path / "accepted_1.extxyz").read_bytes() == (campaign / "accepted_1.extxyz").read_bytes()
 
 
-def test_number_of_threads_does_not_change_the_result(campaign, tmp_path):
+@pytest.mark.slow
+def test_number_of_threads_does_not_change_the_result(campaign: Path, tmp_path: Path) -> None:
     (tmp_path / "state_0.npz").write_bytes((campaign / "state_0.npz").read_bytes())
     settings = SETTINGS.model_copy(update={"optimiser": OptimiserSettings(steps=6), "structures_per_batch": 8})
     before = torch.get_num_threads()
@@ -134,13 +136,13 @@ def test_number_of_threads_does_not_change_the_result(campaign, tmp_path):
     assert results[0] == results[1]
 
 
-def test_batches_and_rounds_are_different(campaign):
+def test_batches_and_rounds_are_different(campaign: Path) -> None:
     files = [read_structures(campaign / f"round_{r}_batch_{b}.extxyz") for r in (1, 2) for b in (1, 2)]
     sids = [atoms.info["sid"] for structures in files for atoms in structures]
     assert len(set(sids)) == len(sids)
 
 
-def test_duplicates_are_dropped(campaign, tmp_path):
+def test_duplicates_are_dropped(campaign: Path, tmp_path: Path) -> None:
     (tmp_path / "state_0.npz").write_bytes((campaign / "state_0.npz").read_bytes())
     twice = [campaign / "round_1_batch_1.extxyz"] * 2
     _merge(tmp_path, 1, twice)
@@ -150,14 +152,14 @@ def test_duplicates_are_dropped(campaign, tmp_path):
     assert len(set(sids)) == len(sids)
 
 
-def test_state_of_other_features_is_refused(campaign, tmp_path):
+def test_state_of_other_features_is_refused(campaign: Path, tmp_path: Path) -> None:
     (tmp_path / "state_0.npz").write_bytes((campaign / "state_0.npz").read_bytes())
     other = SETTINGS.model_copy(update={"features": BispectrumSettings(twojmax=2)})
     with pytest.raises(ValueError, match=r"state_0\.npz: made with other features"):
         _batch(tmp_path, 1, 1, other)
 
 
-def test_library_holds_each_accepted_structure_once_and_its_table_says_the_same(campaign):
+def test_library_holds_each_accepted_structure_once_and_its_table_says_the_same(campaign: Path) -> None:
     library = read_structures(campaign / "library.extxyz")
     table = pd.read_csv(campaign / "library.csv")
     accepted = [a.info["sid"] for k in (1, 2) for a in read_structures(campaign / f"accepted_{k}.extxyz")]
@@ -169,7 +171,7 @@ def test_library_holds_each_accepted_structure_once_and_its_table_says_the_same(
     assert (table["h_nats"][middle] > table["h_random_nats"][middle]).all()
 
 
-def test_library_is_more_diverse_than_random_cells_of_the_same_sizes_and_volumes(campaign):
+def test_library_is_more_diverse_than_random_cells_of_the_same_sizes_and_volumes(campaign: Path) -> None:
     library = read_structures(campaign / "library.extxyz")
     random = matching_random_set(library, SETTINGS.cells, np.random.default_rng(0), 60)
     assert [len(a) for a in random] == [len(a) for a in library]
@@ -180,7 +182,7 @@ def test_library_is_more_diverse_than_random_cells_of_the_same_sizes_and_volumes
 
 
 @pytest.mark.parametrize("max_pairs", [10_000, 100])
-def test_gradient_of_entropy_and_penalty_agrees_with_finite_differences(campaign, max_pairs):
+def test_gradient_of_entropy_and_penalty_agrees_with_finite_differences(campaign: Path, max_pairs: int) -> None:
     rng = np.random.default_rng(8)
     cells = SETTINGS.cells.model_copy(update={"core_radius": 1.0, "volume": [1.0, 1.2], "min_height": 1.0})
     structures = relaxed_seeds(6, SETTINGS.cells, rng, 40, SETTINGS.seeds)
@@ -215,7 +217,7 @@ def test_gradient_of_entropy_and_penalty_agrees_with_finite_differences(campaign
         assert float((gradient.strain * strain).sum()) == pytest.approx(expected, rel=1e-5)
 
 
-def test_seeds_that_overlap_are_refused(campaign):
+def test_seeds_that_overlap_are_refused(campaign: Path) -> None:
     from entromax.entropy.optimiser import maximise
     from entromax.structures import crystal
 
@@ -230,12 +232,12 @@ def test_seeds_that_overlap_are_refused(campaign):
         )
 
 
-def test_harvests_come_from_half_of_the_steps_on_and_the_last_step_is_one():
+def test_harvests_come_from_half_of_the_steps_on_and_the_last_step_is_one() -> None:
     assert OptimiserSettings(steps=80, harvests=3).harvest_steps == [40, 60, 80]
     assert OptimiserSettings(steps=7, harvests=1).harvest_steps == [7]
 
 
-def test_each_harvested_structure_raises_h_of_the_dataset_with_those_before(campaign):
+def test_each_harvested_structure_raises_h_of_the_dataset_with_those_before(campaign: Path) -> None:
     features = build(SETTINGS.features)
     state = DatasetState.load(campaign / "state_0.npz")
     candidates = read_structures(campaign / "round_1_batch_1.extxyz")
@@ -249,7 +251,7 @@ def test_each_harvested_structure_raises_h_of_the_dataset_with_those_before(camp
     assert trace["harvested"].iloc[-1] == len(candidates)
 
 
-def test_levelling_keeps_directions_and_the_largest_length_becomes_one():
+def test_levelling_keeps_directions_and_the_largest_length_becomes_one() -> None:
     rng = np.random.default_rng(3)
     system = torch.tensor([0, 0, 0, 1, 1])
     given = Direction(torch.tensor(rng.normal(size=(5, 3))), torch.tensor(0.1 * rng.normal(size=(2, 3, 3))))
@@ -262,7 +264,7 @@ def test_levelling_keeps_directions_and_the_largest_length_becomes_one():
     assert (result.positions / after[:, None]).numpy() == pytest.approx((given.positions / before[:, None]).numpy())
 
 
-def test_lbfgs_finds_the_minima_of_many_quadratic_functions_at_once():
+def test_lbfgs_finds_the_minima_of_many_quadratic_functions_at_once() -> None:
     rng = np.random.default_rng(5)
     system = torch.repeat_interleave(torch.arange(3), torch.tensor([2, 3, 1]))
     stiffness = torch.tensor(rng.uniform(0.3, 3, (6, 3)))
@@ -276,7 +278,7 @@ def test_lbfgs_finds_the_minima_of_many_quadratic_functions_at_once():
     assert largest(x, system).max() < 1e-6
 
 
-def test_rows_of_structures_work_as_well(tmp_path):
+def test_rows_of_structures_work_as_well(tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(
         update={"entropy": SETTINGS.entropy.model_copy(update={"rows": "structures", "strata": 1})}
     )

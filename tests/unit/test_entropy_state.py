@@ -1,4 +1,6 @@
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +31,7 @@ def _dataset(strata: int = 2) -> DatasetState:
     return DatasetState(log_edges([0.5, 3.5], strata), tuple(_state() for _ in range(strata)))
 
 
-def test_entropy_is_half_the_log_determinant_of_the_covariance_of_all_rows():
+def test_entropy_is_half_the_log_determinant_of_the_covariance_of_all_rows() -> None:
     blocks = _blocks(20)
     y = np.concatenate(blocks)
     direct = 0.5 * np.log(np.linalg.det(y.T @ y / len(y) + 1e-3 * np.eye(DIM)))
@@ -37,7 +39,7 @@ def test_entropy_is_half_the_log_determinant_of_the_covariance_of_all_rows():
 
 
 @pytest.mark.parametrize("cut", [1, 7, 19])
-def test_merging_any_partition_equals_adding_everything_at_once(cut):
+def test_merging_any_partition_equals_adding_everything_at_once(cut: int) -> None:
     blocks = _blocks(20)
     whole = _state().add(blocks)
     merged = _state().add(blocks[cut:]).merge(_state().add(blocks[:cut]))
@@ -47,7 +49,7 @@ def test_merging_any_partition_equals_adding_everything_at_once(cut):
 
 
 @pytest.mark.parametrize("before", [0, 1, 3, 30])
-def test_gain_equals_the_difference_of_recomputed_entropies(before):
+def test_gain_equals_the_difference_of_recomputed_entropies(before: int) -> None:
     blocks = _blocks(40)
     state = _state().add(blocks[:before])
     for block, gain in zip(blocks[30:], state.gains(blocks[30:]), strict=True):
@@ -55,7 +57,7 @@ def test_gain_equals_the_difference_of_recomputed_entropies(before):
         assert state.gain(block) == pytest.approx(gain, abs=1e-12)
 
 
-def test_gain_agrees_with_the_first_order_formula_for_a_small_addition():
+def test_gain_agrees_with_the_first_order_formula_for_a_small_addition() -> None:
     # METHOD section 3: 1/2 ln det(I + Y S^-1 Y^T / n) - (r / 2n) D
     state = _state(eps=1e-8).add(_blocks(4000))
     y = _blocks(1, seed=5)[0]
@@ -73,7 +75,7 @@ def test_gain_agrees_with_the_first_order_formula_for_a_small_addition():
         ({"mean": np.zeros(DIM)}, "reference samples"),
     ],
 )
-def test_states_of_different_meaning_are_not_merged(change, word):
+def test_states_of_different_meaning_are_not_merged(change: dict[str, Any], word: str) -> None:
     with pytest.raises(ValueError, match=word):
         _state().merge(replace(_state(), **change))
     dataset = _dataset()
@@ -81,12 +83,12 @@ def test_states_of_different_meaning_are_not_merged(change, word):
         dataset.merge(DatasetState(dataset.edges, tuple(replace(part, **change) for part in dataset.parts)))
 
 
-def test_datasets_with_other_strata_are_not_merged():
+def test_datasets_with_other_strata_are_not_merged() -> None:
     with pytest.raises(ValueError, match="strata"):
         _dataset().merge(DatasetState(log_edges([0.5, 4.0], 2), _dataset().parts))
 
 
-def test_state_survives_a_file(tmp_path):
+def test_state_survives_a_file(tmp_path: Path) -> None:
     blocks = _blocks(9)
     state = _dataset().add(blocks, np.arange(9) % 2)
     state.save(tmp_path / "s.npz")
@@ -96,7 +98,7 @@ def test_state_survives_a_file(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "s.npz"]
 
 
-def test_damaged_state_is_an_error_that_names_the_file(tmp_path):
+def test_damaged_state_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     path = tmp_path / "s.npz"
     _dataset().save(path)
     path.write_bytes(path.read_bytes()[:300])
@@ -104,27 +106,27 @@ def test_damaged_state_is_an_error_that_names_the_file(tmp_path):
         DatasetState.load(path)
 
 
-def test_reference_of_constant_features_is_an_error():
+def test_reference_of_constant_features_is_an_error() -> None:
     q = np.ones((10, 3))
     q[:, 0] = np.arange(10)
     with pytest.raises(ValueError, match=r"\[1, 2\]"):
         EntropyState.from_reference(q, np.array([10]), 1e-5, "atoms", "hash")
 
 
-def test_reference_sample_has_mean_zero_and_variance_one_after_normalisation():
+def test_reference_sample_has_mean_zero_and_variance_one_after_normalisation() -> None:
     q = np.random.default_rng(0).normal(3, 2, (500, 4))
     y = EntropyState.from_reference(q, np.array([500]), 1e-5, "atoms", "hash").normalise(q)
     assert np.allclose(y.mean(axis=0), 0, atol=1e-12) and np.allclose(y.std(axis=0), 1)
 
 
-def test_strata_cut_the_range_evenly_in_the_logarithm_and_are_open_outside():
+def test_strata_cut_the_range_evenly_in_the_logarithm_and_are_open_outside() -> None:
     dataset = _dataset(4)
     assert np.diff(np.log(dataset.edges)) == pytest.approx(np.full(4, np.log(7) / 4))
     assert dataset.stratum([0.4, 0.5, 0.9, 1.4, 3.4, 3.5, 4.0]).tolist() == [0, 0, 1, 2, 3, 3, 3]
 
 
 @pytest.mark.parametrize("rows", ["atoms", "structures"])
-def test_gradient_of_the_functional_agrees_with_finite_differences(rows):
+def test_gradient_of_the_functional_agrees_with_finite_differences(rows: str) -> None:
     rng = np.random.default_rng(4)
     parts = tuple(_state(rows).add(_blocks(5, k)) for k in range(2))
     functional = EntropyFunctional(DatasetState(log_edges([0.5, 3.5], 2), parts), np.array([1, 0, 1]))
@@ -144,7 +146,7 @@ def test_gradient_of_the_functional_agrees_with_finite_differences(rows):
     assert h == pytest.approx(joint.h(), abs=1e-10)
 
 
-def test_lazy_greedy_selection_equals_exhaustive_selection():
+def test_lazy_greedy_selection_equals_exhaustive_selection() -> None:
     blocks = _blocks(60)
     state, left, expected = _state(), list(range(60)), []
     while left:
@@ -157,7 +159,7 @@ def test_lazy_greedy_selection_equals_exhaustive_selection():
     assert selection.state.h() == pytest.approx(state.h(), abs=1e-10)
 
 
-def test_selection_with_positive_gains_only_raises_entropy_in_every_step():
+def test_selection_with_positive_gains_only_raises_entropy_in_every_step() -> None:
     blocks = _blocks(80)
     start = _state().add(_blocks(20, seed=3))
     selection = greedy(blocks, start, only_positive=True)
@@ -167,13 +169,13 @@ def test_selection_with_positive_gains_only_raises_entropy_in_every_step():
     assert (selection.state.gains(rest) <= 0).all()
 
 
-def test_a_copy_of_what_is_there_gains_less_than_something_new():
+def test_a_copy_of_what_is_there_gains_less_than_something_new() -> None:
     blocks = _blocks(30)
     state = _state().add(blocks)
     assert state.gain(blocks[0]) < state.gain(blocks[0] + 20)
 
 
-def test_prefixes_of_the_greedy_order_beat_those_of_random_orders():
+def test_prefixes_of_the_greedy_order_beat_those_of_random_orders() -> None:
     blocks, strata = _blocks(120), np.arange(120) % 2
     order = d_optimal_order(blocks, strata, _dataset())
     assert sorted(order.tolist()) == list(range(120))
@@ -185,26 +187,26 @@ def test_prefixes_of_the_greedy_order_beat_those_of_random_orders():
         assert ordered[-1] == pytest.approx(random[-1], abs=1e-9)
 
 
-def test_every_prefix_holds_all_strata_in_proportion():
+def test_every_prefix_holds_all_strata_in_proportion() -> None:
     merged = interleave([np.arange(30), np.arange(100, 110), np.empty(0, dtype=int)])
     for n in (8, 20, 40):
         assert abs(int((merged[:n] < 100).sum()) - 0.75 * n) <= 1
     assert [k for k in merged if k < 100] == list(range(30))
 
 
-def test_leverages_are_the_diagonal_of_the_hat_matrix():
+def test_leverages_are_the_diagonal_of_the_hat_matrix() -> None:
     x = np.concatenate(_blocks(15))
     hat = x @ np.linalg.inv(x.T @ x) @ x.T
     assert np.allclose(leverages(x), np.diag(hat), atol=1e-10)
 
 
-def test_leverages_of_dependent_features_add_up_to_the_rank():
+def test_leverages_of_dependent_features_add_up_to_the_rank() -> None:
     x = np.random.default_rng(0).normal(size=(40, 4))
     x = np.concatenate([x, x[:, :2] + x[:, 2:]], axis=1)
     assert leverages(x).sum() == pytest.approx(4)
 
 
-def test_leverage_of_a_structure_is_that_of_its_mean_row_or_of_all_its_rows():
+def test_leverage_of_a_structure_is_that_of_its_mean_row_or_of_all_its_rows() -> None:
     blocks = _blocks(30)
     means = np.stack([block.mean(axis=0) for block in blocks])
     assert np.allclose(scores(blocks, "energy"), np.diag(means @ np.linalg.pinv(means)))
@@ -214,7 +216,7 @@ def test_leverage_of_a_structure_is_that_of_its_mean_row_or_of_all_its_rows():
     assert np.allclose(scores(blocks, "block"), [part.sum() for part in parts])
 
 
-def test_leverage_order_prefers_high_leverage():
+def test_leverage_order_prefers_high_leverage() -> None:
     blocks = [*_blocks(50), *[10 * block for block in _blocks(5, seed=2)]]
     order = leverage_order(blocks, np.zeros(55, dtype=int), "block", np.random.default_rng(0))
     assert sorted(order.tolist()) == list(range(55))
@@ -222,7 +224,7 @@ def test_leverage_order_prefers_high_leverage():
 
 
 @pytest.mark.parametrize("copies", [1, 30])
-def test_worth_is_a_share_of_the_information_of_an_average_row_at_any_size_of_the_dataset(copies):
+def test_worth_is_a_share_of_the_information_of_an_average_row_at_any_size_of_the_dataset(copies: int) -> None:
     state = _state(eps=1e-8).add(_blocks(60) * copies)
     row = np.ones((1, DIM))
     leverage = float((row @ np.linalg.solve(state.covariance(), row.T))[0, 0])

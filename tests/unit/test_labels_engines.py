@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from entromax.labels.engines.vasp import VaspSettings
 from entromax.registry import ENGINES
 
 
-def test_asking_for_an_engine_imports_neither_it_nor_torch():
+def test_asking_for_an_engine_imports_neither_it_nor_torch() -> None:
     code = (
         "import sys; from entromax.config.models import ReferenceSettings; from entromax.labels.engines import *;"
         "lammps = {'engine': 'lammps', 'pair_style': 'lj/cut 6', 'pair_coeff': ['* * 1 1']};"
@@ -32,7 +34,7 @@ def test_asking_for_an_engine_imports_neither_it_nor_torch():
     assert done.stdout.strip() == "[]"
 
 
-def test_a_missing_engine_is_named_with_its_remedy(monkeypatch):
+def test_a_missing_engine_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     message = engine_available(GpawSettings())
     assert message is not None and "'gpaw'" in message and "gpaw-data" in message
@@ -40,7 +42,7 @@ def test_a_missing_engine_is_named_with_its_remedy(monkeypatch):
         engine_available(GpawSettings.model_construct(engine="castep"))
 
 
-def test_hash_changes_with_every_physical_setting_and_with_no_numerical_one():
+def test_hash_changes_with_every_physical_setting_and_with_no_numerical_one() -> None:
     base = GpawSettings()
     assert physics_hash(GpawSettings(maxiter=999)) == physics_hash(base)
     changed = [{"xc": "LDA"}, {"ecut": 401.0}, {"kspacing": 0.31}, {"width": 0.11}, {"spin": True}]
@@ -75,7 +77,9 @@ def test_hash_changes_with_every_physical_setting_and_with_no_numerical_one():
         ),
     ],
 )
-def test_every_key_of_an_engine_is_physics_or_not(settings, physics, numerical):
+def test_every_key_of_an_engine_is_physics_or_not(
+    settings: QeSettings | VaspSettings, physics: list[Any], numerical: list[dict[str, Any]]
+) -> None:
     hashes = {physics_hash(settings.model_copy(update=change)) for change in physics}
     assert len(hashes | {physics_hash(settings)}) == len(physics) + 1
     assert {physics_hash(settings.model_copy(update=change)) for change in numerical} == {physics_hash(settings)}
@@ -83,7 +87,7 @@ def test_every_key_of_an_engine_is_physics_or_not(settings, physics, numerical):
     assert set(type(settings).model_fields) - named <= {"engine", "pseudopotential"}
 
 
-def test_the_content_of_a_pseudopotential_is_physics_and_a_missing_one_is_said(tmp_path):
+def test_the_content_of_a_pseudopotential_is_physics_and_a_missing_one_is_said(tmp_path: Path) -> None:
     files = [tmp_path / name for name in ("first.upf", "copy.upf", "other.upf")]
     for path, text in zip(files, ("one", "one", "two"), strict=True):
         path.write_text(text)
@@ -93,8 +97,8 @@ def test_the_content_of_a_pseudopotential_is_physics_and_a_missing_one_is_said(t
     assert message is not None and "reference.pseudopotential" in message and "gone.upf" in message
 
 
-def test_version_of_the_engine_counts_only_when_asked_for(monkeypatch):
-    def all_hashes(version):
+def test_version_of_the_engine_counts_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def all_hashes(version: str) -> list[str]:
         monkeypatch.setattr("entromax.labels.engines.package_version", lambda name: version)
         return [physics_hash(GpawSettings(), policy) for policy in ("ignore", "major", "exact")]
 
@@ -103,7 +107,7 @@ def test_version_of_the_engine_counts_only_when_asked_for(monkeypatch):
     assert [a == b for a, b in zip(old, new, strict=True)] == [True, False, False]
 
 
-def test_versions_are_those_installed():
+def test_versions_are_those_installed() -> None:
     from ase import __version__
 
     assert engine_version(EmtSettings()) == f"ase {__version__}"
@@ -121,16 +125,18 @@ def test_versions_are_those_installed():
         ([[3.0, 0, 0], [-1.5, 2.598076, 0], [0, 0, 4.9]], 0.5, (5, 5, 3)),
     ],
 )
-def test_mesh_is_the_smallest_within_the_spacing(cell, spacing, mesh):
+def test_mesh_is_the_smallest_within_the_spacing(
+    cell: list[list[float]] | np.ndarray, spacing: float, mesh: tuple[int, int, int]
+) -> None:
     assert kpoint_mesh(np.array(cell), spacing) == mesh
 
 
-def test_a_label_that_is_not_finite_is_none():
+def test_a_label_that_is_not_finite_is_none() -> None:
     with pytest.raises(UnconvergedError):
         Label(-1.0, np.array([[0.0, np.inf, 0.0]]), np.zeros(6))
 
 
-def test_emt_forces_and_stress_are_derivatives_of_its_energy(tmp_path):
+def test_emt_forces_and_stress_are_derivatives_of_its_energy(tmp_path: Path) -> None:
     atoms = bulk("Al", "hcp", a=2.8, c=4.6)
     atoms.rattle(0.1, seed=0)
     engine, settings = load_engine(EmtSettings()), EmtSettings()

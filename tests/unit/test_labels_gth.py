@@ -1,6 +1,7 @@
 """GTH pseudopotentials: the parser, the analytic functions, and the UPF file made from them."""
 
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ Xx GTH-PBE-q3 GTH-PBE
 """
 
 
-def test_entry_is_read_as_the_header_of_the_file_defines_it():
+def test_entry_is_read_as_the_header_of_the_file_defines_it() -> None:
     found = read_gth("Xx", TEXT)
     assert (found.name, found.charge, found.radius, found.local) == ("GTH-PBE-q3", 3, 0.45, (-7.5, 1.25))
     s, p = found.channels
@@ -34,27 +35,27 @@ def test_entry_is_read_as_the_header_of_the_file_defines_it():
     assert (p.radius, p.coefficients.tolist()) == (0.56, [[1.8]])
 
 
-def test_a_missing_element_or_family_is_named():
+def test_a_missing_element_or_family_is_named() -> None:
     with pytest.raises(ValueError, match="Yy: there is no GTH-PBE potential"):
         read_gth("Yy", TEXT)
     with pytest.raises(ValueError, match="Xx: there is no GTH-PADE potential"):
         read_gth("Xx", TEXT, "GTH-PADE")
 
 
-def test_missing_data_file_says_what_to_install(monkeypatch, tmp_path):
+def test_missing_data_file_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CP2K_DATA_DIR", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="apt-get install cp2k-data"):
         gth_file()
 
 
 @pytest.mark.parametrize(("momentum", "index"), [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 1), (3, 1)])
-def test_projectors_are_normalised(momentum, index):
+def test_projectors_are_normalised(momentum: int, index: int) -> None:
     r = np.linspace(0, 15, 6001)
     p = projector(0.7, momentum, index, r)
     assert simpson(p**2 * r**2, x=r) == pytest.approx(1, abs=1e-9)
 
 
-def test_local_potential_is_coulomb_outside_and_finite_at_the_nucleus():
+def test_local_potential_is_coulomb_outside_and_finite_at_the_nucleus() -> None:
     potential = read_gth("Xx", TEXT)
     far = np.array([6.0, 9.0])
     assert local_potential(potential, far) == pytest.approx(-3 / far, abs=1e-12)
@@ -62,12 +63,12 @@ def test_local_potential_is_coulomb_outside_and_finite_at_the_nucleus():
     assert at == pytest.approx(near, abs=1e-6) and at == pytest.approx(-3 * np.sqrt(2 / np.pi) / 0.45 - 7.5)
 
 
-def test_upf_holds_the_potential_in_rydberg_units():
+def test_upf_holds_the_potential_in_rydberg_units() -> None:
     potential = read_gth("Xx", TEXT)
     root = ElementTree.fromstring(write_upf(potential))
     header = root.find("PP_HEADER").attrib
 
-    def numbers(path):
+    def numbers(path: str) -> np.ndarray:
         return np.array(root.find(path).text.split(), dtype=float)
 
     r, rab = numbers("PP_MESH/PP_R"), numbers("PP_MESH/PP_RAB")

@@ -4,41 +4,50 @@ import logging
 import os
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from ase import Atoms
 from ase.build import bulk
-from labels_hostile_engine import hostile
 
-from entromax.config.models import CrystalSettings, ElementSettings, LabelSettings
+from entromax.config.models import CrystalSettings, ElementSettings, LabelSettings, ReferenceSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines.base import EngineUnavailableError
 from entromax.labels.engines.emt import EmtSettings
 from entromax.labels.engines.gpaw import GpawSettings
 from entromax.labels.ledger import COLUMNS
+from entromax.labels.record import Record
 from entromax.labels.reference import label_reference, reference_structures
 from entromax.labels.run import OutOfTimeError, label_structures
 from entromax.labels.shard import label_shard
 from entromax.labels.store import LabelStore, forget, stores
 from entromax.structures import read_structures, with_sid, write_structures
+from tests.support.hostile_engine import hostile
 
 
-def structure(number=0, **info):
+def structure(number: int = 0, **info: float | str) -> Atoms:
     atoms = with_sid(bulk("Al", "fcc", a=4.05 + 0.001 * number))
     atoms.info |= {"element": "Al", "library_sid": f"lib{number}", "config_type": "library", **info}
     return atoms
 
 
-def label(structures, store, limits=None, reference=None, **options):
+def label(
+    structures: list[Atoms],
+    store: Path,
+    limits: LabelSettings | None = None,
+    reference: ReferenceSettings | None = None,
+    **options: float,
+) -> list[Record]:
     limits = limits or LabelSettings(structure_timeout=30.0)
     reference = reference or hostile()
-    return label_structures(
-        structures, element="Al", d_nn=2.86, reference=reference, limits=limits, store=store, **options
-    )
+    budget = LabelBudget(store, **options)
+    return label_structures(structures, element="Al", d_nn=2.86, reference=reference, limits=limits, budget=budget)
 
 
-def test_every_way_to_fail_has_its_state_and_the_others_are_labelled(tmp_path):
+def test_every_way_to_fail_has_its_state_and_the_others_are_labelled(tmp_path: Path) -> None:
     ways = ["segfault", "killed", "exit", "raise", "unconverged", "nan", "", "rung1"]
     structures = [structure(number, behave=way) for number, way in enumerate(ways)]
     records = label(structures, tmp_path, workers=2)
@@ -53,7 +62,7 @@ def test_every_way_to_fail_has_its_state_and_the_others_are_labelled(tmp_path):
     assert states["rung1"] == ("converged", "")
 
 
-def test_a_structure_labelled_for_one_purpose_serves_another_under_its_own_name(tmp_path):
+def test_a_structure_labelled_for_one_purpose_serves_another_under_its_own_name(tmp_path: Path) -> None:
     reference = hostile(calls=str(tmp_path / "calls"))
     label([structure(config_type="property", library_sid="")], tmp_path, reference=reference)
     (again,) = label([structure(config_type="fcc")], tmp_path, reference=reference)
@@ -61,7 +70,7 @@ def test_a_structure_labelled_for_one_purpose_serves_another_under_its_own_name(
     assert len((tmp_path / "calls").read_text().split()) == 1
 
 
-def test_the_ladder_records_each_attempt_and_marks_changed_physics(tmp_path):
+def test_the_ladder_records_each_attempt_and_marks_changed_physics(tmp_path: Path) -> None:
     easy, second, third = label([structure(n, behave=f"rung{n}") for n in range(3)], tmp_path)
     assert [len(record.attempts) for record in (easy, second, third)] == [1, 2, 3]
     assert [attempt.outcome for attempt in third.attempts] == ["unconverged", "unconverged", "converged"]
@@ -70,13 +79,13 @@ def test_the_ladder_records_each_attempt_and_marks_changed_physics(tmp_path):
     assert third.atoms().info["changed_physics"] == "wide: other width"
 
 
-def test_a_record_tells_the_cpu_time_of_its_attempts_apart_from_the_time_that_passed(tmp_path):
+def test_a_record_tells_the_cpu_time_of_its_attempts_apart_from_the_time_that_passed(tmp_path: Path) -> None:
     (record,) = label([structure()], tmp_path, reference=hostile(seconds=0.5))  # it sleeps
     assert 0 < record.cpu_seconds < 0.5 <= record.seconds
     assert record.cpu_seconds == record.attempts[0].cpu_seconds
 
 
-def test_an_attempt_that_was_killed_from_outside_is_repeated_on_its_rung(tmp_path):
+def test_an_attempt_that_was_killed_from_outside_is_repeated_on_its_rung(tmp_path: Path) -> None:
     reference = hostile(calls=str(tmp_path / "calls"))
     once, always = label(
         [structure(0, behave="killed once"), structure(1, behave="killed")], tmp_path, reference=reference
@@ -88,11 +97,11 @@ def test_an_attempt_that_was_killed_from_outside_is_repeated_on_its_rung(tmp_pat
     assert len(again.attempts) == 2 * LabelSettings().max_attempts, "the next run tries again: there may be more memory"
 
 
-def test_a_killed_worker_costs_an_attempt_and_leaves_no_child(tmp_path):
+def test_a_killed_worker_costs_an_attempt_and_leaves_no_child(tmp_path: Path) -> None:
     """The worker imports the engine and forks; its child must not go on calculating for nobody."""
     calls = tmp_path / "calls"
 
-    def kill_worker():
+    def kill_worker() -> None:
         while not calls.exists():
             time.sleep(0.01)
         for worker in psutil.Process().children():
@@ -108,7 +117,7 @@ def test_a_killed_worker_costs_an_attempt_and_leaves_no_child(tmp_path):
     assert children and not any(child.is_running() and child.status() != "zombie" for child in children)
 
 
-def test_the_ladder_ends_at_max_attempts_and_goes_on_when_more_are_allowed(tmp_path):
+def test_the_ladder_ends_at_max_attempts_and_goes_on_when_more_are_allowed(tmp_path: Path) -> None:
     structures = [structure(behave="rung2")]
     (first,) = label(structures, tmp_path, LabelSettings(max_attempts=2))
     assert first.state == "unconverged" and len(first.attempts) == 2
@@ -116,7 +125,8 @@ def test_the_ladder_ends_at_max_attempts_and_goes_on_when_more_are_allowed(tmp_p
     assert second.state == "converged" and [attempt.rung for attempt in second.attempts] == [0, 1, 2]
 
 
-def test_a_timeout_kills_the_attempt_is_final_and_is_tried_again_with_more_time(tmp_path):
+@pytest.mark.slow
+def test_a_timeout_kills_the_attempt_is_final_and_is_tried_again_with_more_time(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     reference = hostile(calls=str(calls), seconds=2.0)
     structures = [structure()]
@@ -128,7 +138,7 @@ def test_a_timeout_kills_the_attempt_is_final_and_is_tried_again_with_more_time(
     assert record.state == "converged"
 
 
-def test_output_of_a_failure_is_kept_for_people_and_goes_when_the_structure_succeeds(tmp_path):
+def test_output_of_a_failure_is_kept_for_people_and_goes_when_the_structure_succeeds(tmp_path: Path) -> None:
     bad = structure(behave="rung2")
     (record,) = label([bad], tmp_path, LabelSettings(max_attempts=1))
     (store,) = stores(tmp_path)
@@ -139,7 +149,7 @@ def test_output_of_a_failure_is_kept_for_people_and_goes_when_the_structure_succ
     assert not text.exists()
 
 
-def test_close_atoms_are_rejected_without_a_calculation(tmp_path):
+def test_close_atoms_are_rejected_without_a_calculation(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     near = with_sid(bulk("Al", "fcc", a=4.05, cubic=True))
     near.positions[1] = near.positions[0] + [0.5, 0, 0]
@@ -154,7 +164,9 @@ def test_close_atoms_are_rejected_without_a_calculation(tmp_path):
     assert {record.state for record in stores(tmp_path, "Al")[0].read().values()} == {"rejected"}
 
 
-def test_a_label_rejected_for_its_forces_comes_back_without_a_calculation_when_the_limit_is_raised(tmp_path):
+def test_a_label_rejected_for_its_forces_comes_back_without_a_calculation_when_the_limit_is_raised(
+    tmp_path: Path,
+) -> None:
     calls = tmp_path / "calls"
     reference = hostile(calls=str(calls))
     strong = [structure(force=200.0)]
@@ -165,7 +177,7 @@ def test_a_label_rejected_for_its_forces_comes_back_without_a_calculation_when_t
     assert len(calls.read_text().splitlines()) == 1
 
 
-def test_an_engine_that_cannot_work_stops_the_job_and_blames_no_structure(tmp_path):
+def test_an_engine_that_cannot_work_stops_the_job_and_blames_no_structure(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailableError, match="no set-up"):
         label([structure(0, behave="unavailable"), structure(1)], tmp_path)
     assert "unavailable" not in {record.state for store in stores(tmp_path) for record in store.read().values()}
@@ -174,7 +186,8 @@ def test_an_engine_that_cannot_work_stops_the_job_and_blames_no_structure(tmp_pa
         label([tungsten], tmp_path, reference=EmtSettings())
 
 
-def test_a_job_stops_before_its_wall_time_and_the_next_one_finishes(tmp_path):
+@pytest.mark.slow
+def test_a_job_stops_before_its_wall_time_and_the_next_one_finishes(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     reference = hostile(calls=str(calls), seconds=0.5)
     structures = [structure(number) for number in range(12)]
@@ -188,15 +201,16 @@ def test_a_job_stops_before_its_wall_time_and_the_next_one_finishes(tmp_path):
     assert all(called.count(sid) == 1 for sid in done), "what was in the store was calculated again"
 
 
-def test_shard_writes_converged_labels_and_a_ledger_of_all(tmp_path, caplog):
+def test_shard_writes_converged_labels_and_a_ledger_of_all(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     shard, labels, ledger = tmp_path / "s.extxyz", tmp_path / "l.extxyz", tmp_path / "l.parquet"
     emt = [structure(number) for number in range(3)]
     emt.append(with_sid(bulk("Al", "sc", a=1.0)))
     emt[-1].info |= {"element": "Al"}
     write_structures(shard, emt)
     options = {"element": "Al", "d_nn": 2.86, "reference": EmtSettings(), "limits": LabelSettings()}
+    options["budget"] = LabelBudget(tmp_path / "store")
     with caplog.at_level(logging.INFO, "entromax"):
-        label_shard(shard, labels=labels, ledger=ledger, store=tmp_path / "store", **options)
+        label_shard(shard, labels=labels, ledger=ledger, **options)
     assert "3/3" in caplog.text and "3 converged, 1 rejected" in caplog.text
     table = pd.read_parquet(ledger)
     assert list(table.columns) == list(COLUMNS)
@@ -213,11 +227,11 @@ def test_shard_writes_converged_labels_and_a_ledger_of_all(tmp_path, caplog):
     assert labelled[1].info["REF_energy"] == pytest.approx(check.get_potential_energy(), abs=1e-12)
     assert labelled[1].info["REF_stress"] == pytest.approx(check.get_stress(), abs=1e-10)
     write_structures(shard, [])
-    label_shard(shard, labels=labels, ledger=ledger, store=tmp_path / "store", **options)
+    label_shard(shard, labels=labels, ledger=ledger, **options)
     assert read_structures(labels) == [] and dict(pd.read_parquet(ledger).dtypes) == dict(table.dtypes)
 
 
-def test_labels_follow_the_order_of_atoms_they_were_made_with(tmp_path):
+def test_labels_follow_the_order_of_atoms_they_were_made_with(tmp_path: Path) -> None:
     atoms = bulk("Al", "hcp", a=2.8, c=4.6)
     atoms.rattle(0.1, seed=1)
     atoms = with_sid(atoms)
@@ -231,7 +245,7 @@ def test_labels_follow_the_order_of_atoms_they_were_made_with(tmp_path):
     assert np.array_equal(second.atoms().arrays["REF_forces"], first.atoms().arrays["REF_forces"])
 
 
-def test_retry_forgets_the_states_asked_for_and_nothing_else(tmp_path):
+def test_retry_forgets_the_states_asked_for_and_nothing_else(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
     reference = hostile(calls=str(calls))
     structures = [structure(0), structure(1, behave="raise"), structure(2, behave="unconverged")]
@@ -254,10 +268,11 @@ ALUMINIUM = ElementSettings(
 )
 
 
-def test_reference_holds_the_free_atom_and_the_crystals(tmp_path):
-    limits = LabelSettings(eos={"points": 5, "strain": 0.06, "crystals": "all"}, store=str(tmp_path / "store"))
+def test_reference_holds_the_free_atom_and_the_crystals(tmp_path: Path) -> None:
+    limits = LabelSettings(eos={"points": 5, "strain": 0.06, "crystals": "all"})
     labels, ledger = tmp_path / "r.extxyz", tmp_path / "r.parquet"
-    label_reference(labels=labels, ledger=ledger, element="Al", settings=ALUMINIUM, limits=limits)
+    budget = LabelBudget(tmp_path / "store")
+    label_reference(labels=labels, ledger=ledger, element="Al", settings=ALUMINIUM, limits=limits, budget=budget)
     types = [atoms.info["config_type"] for atoms in read_structures(labels)]
     assert types == ["isolated_atom"] + ["fcc"] * 5 + ["bcc"] * 5
     # The energy of a free Al atom is the parameter E0 of Jacobsen, Stoltze and Norskov, Surf. Sci. 366, 394 (1996).
@@ -266,7 +281,7 @@ def test_reference_holds_the_free_atom_and_the_crystals(tmp_path):
     assert volumes.iloc[[0, -1]].tolist() == pytest.approx([16.5 * 0.94, 16.5 * 1.06], rel=1e-6)
 
 
-def test_all_volumes_of_a_crystal_share_the_mesh_of_the_smallest():
+def test_all_volumes_of_a_crystal_share_the_mesh_of_the_smallest() -> None:
     element = ALUMINIUM.model_copy(update={"reference": GpawSettings(kspacing=0.4)})
     meshes = {tuple(atoms.info["kpts"]) for atoms in reference_structures("Al", element, LabelSettings())[1:]}
     assert len(meshes) == 1
@@ -275,13 +290,13 @@ def test_all_volumes_of_a_crystal_share_the_mesh_of_the_smallest():
     assert mesh == (int(np.ceil(3**0.5 * 2 * np.pi / edge / 0.4)),) * 3
 
 
-def test_workers_are_gone_when_labelling_ends(tmp_path):
+def test_workers_are_gone_when_labelling_ends(tmp_path: Path) -> None:
     label([structure(0, behave="segfault"), structure(1)], tmp_path, workers=2)
     children = os.popen(f"ps -o pid=,args= --ppid {os.getpid()}").read()
     assert "entromax.labels.worker" not in children
 
 
-def test_store_is_described_for_people(tmp_path):
+def test_store_is_described_for_people(tmp_path: Path) -> None:
     label([structure()], tmp_path, reference=EmtSettings())
     (store,) = stores(tmp_path)
     assert isinstance(store, LabelStore) and "emt" in (store.folder / "settings.json").read_text()

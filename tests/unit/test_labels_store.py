@@ -9,7 +9,9 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import pytest
 from ase.build import bulk
 
 from entromax.labels.engines.base import Label
@@ -18,22 +20,22 @@ from entromax.labels.store import LabelStore, forget, stores
 from entromax.structures import with_sid, write_structures
 
 
-def record(name, state="converged", when=0.0, energy=None):
+def record(name: str, state: str = "converged", when: float = 0.0, energy: float | None = None) -> Record:
     energy = -3.0 if state == "converged" and energy is None else energy
     return Record(sid=name, state=state, energy=energy, time=when, forces=[[0.0] * 3], stress=[0.0] * 6)
 
 
-def write(root, *records):
+def write(root: Path, *records: Record) -> None:
     with LabelStore(root, "Al", "f00") as store:
         for entry in records:
             store.append(entry)
 
 
-def read(root, wanted=None):
+def read(root: Path, wanted: dict[str, Any] | list[str] | None = None) -> dict[str, Record]:
     return LabelStore(root, "Al", "f00").read(wanted)
 
 
-def test_a_record_comes_back_exactly(tmp_path):
+def test_a_record_comes_back_exactly(tmp_path: Path) -> None:
     atoms = with_sid(bulk("Al", "hcp", a=2.8, c=4.6))
     atoms.rattle(0.1)
     atoms.info |= {"element": "Al", "kpts": [3, 3, 2]}
@@ -44,7 +46,7 @@ def test_a_record_comes_back_exactly(tmp_path):
     assert read(tmp_path) == {atoms.info["sid"]: written}
 
 
-def test_every_writer_has_its_own_file(tmp_path):
+def test_every_writer_has_its_own_file(tmp_path: Path) -> None:
     for number in range(3):
         write(tmp_path, record(f"a{number}"))
     assert len(list(stores(tmp_path, "Al")[0].folder.glob("*.jsonl"))) == 3
@@ -52,7 +54,7 @@ def test_every_writer_has_its_own_file(tmp_path):
     assert set(read(tmp_path, ["a1", "b"])) == {"a1"}
 
 
-def test_labels_with_two_kpoint_meshes_stand_side_by_side(tmp_path):
+def test_labels_with_two_kpoint_meshes_stand_side_by_side(tmp_path: Path) -> None:
     coarse, dense = (
         replace(record("a", when=time, energy=-time), kpts=mesh) for time, mesh in ((1, [2] * 3), (2, None))
     )
@@ -64,7 +66,9 @@ def test_labels_with_two_kpoint_meshes_stand_side_by_side(tmp_path):
     assert read(tmp_path, {"a": [2, 2, 2]}) == {}
 
 
-def test_every_truncation_of_the_file_loses_the_last_line_at_most(tmp_path, caplog):
+def test_every_truncation_of_the_file_loses_the_last_line_at_most(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     write(tmp_path, record("a"), record("b"), record("c"))
     (path,) = stores(tmp_path)[0].folder.glob("*.jsonl")
     whole = path.read_bytes()
@@ -77,7 +81,9 @@ def test_every_truncation_of_the_file_loses_the_last_line_at_most(tmp_path, capl
     assert set(read(tmp_path)) == {"a", "b", "d"}
 
 
-def test_a_damaged_line_is_skipped_with_a_warning_that_names_it(tmp_path, caplog):
+def test_a_damaged_line_is_skipped_with_a_warning_that_names_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     write(tmp_path, record("a"), record("b"))
     (path,) = stores(tmp_path)[0].folder.glob("*.jsonl")
     first, second = path.read_bytes().splitlines(keepends=True)
@@ -86,7 +92,7 @@ def test_a_damaged_line_is_skipped_with_a_warning_that_names_it(tmp_path, caplog
     assert [f"line {number} " in caplog.text for number in range(1, 6)] == [True] * 4 + [False]
 
 
-def test_latest_wins_but_a_failure_never_hides_a_label(tmp_path):
+def test_latest_wins_but_a_failure_never_hides_a_label(tmp_path: Path) -> None:
     write(tmp_path, record("a", "timeout", 2.0), record("b", "converged", 3.0, -1.0), record("c", "crashed", 1.0))
     write(tmp_path, record("a", "converged", 1.0), record("b", "converged", 4.0, -2.0), record("c", "unconverged", 2.0))
     found = read(tmp_path)
@@ -95,7 +101,7 @@ def test_latest_wins_but_a_failure_never_hides_a_label(tmp_path):
     assert found["c"].state == "unconverged"
 
 
-def test_forgetting_keeps_the_files_and_what_is_labelled_afterwards(tmp_path):
+def test_forgetting_keeps_the_files_and_what_is_labelled_afterwards(tmp_path: Path) -> None:
     write(tmp_path, record("a", "timeout", 1.0), record("b", "converged", 1.0))
     assert forget(tmp_path, "Al", ["timeout", "crashed"]) == {"timeout": ["a"], "crashed": []}
     assert set(read(tmp_path)) == {"b"}
@@ -123,7 +129,9 @@ store.append(Record(sid="c", state="converged", energy=-3.0))
 """
 
 
-def test_a_write_that_the_disk_cuts_short_says_so_and_damages_no_other_line(tmp_path, caplog):
+def test_a_write_that_the_disk_cuts_short_says_so_and_damages_no_other_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     job = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, check=True)
     assert "File too large" in job.stdout and "b could not be written; free space there" in job.stdout
     assert {sid: entry.energy for sid, entry in read(tmp_path).items()} == {"a": -1.0, "c": -3.0}
@@ -133,28 +141,30 @@ def test_a_write_that_the_disk_cuts_short_says_so_and_damages_no_other_line(tmp_
 
 JOB = """
 import sys
-import labels_hostile_engine as hostile
 from entromax.config.models import LabelSettings
-from entromax.labels.engines import ENGINES
+from entromax.labels.budget import LabelBudget
 from entromax.labels.run import label_structures
 from entromax.structures.io import read_structures
+from tests.support import hostile_engine as hostile
 folder = sys.argv[1]
 label_structures(
-    read_structures(f"{folder}/shard.extxyz"), element="Al", d_nn=2.86, limits=LabelSettings(), workers=2,
-    reference=hostile.hostile(calls=f"{folder}/calls", seconds=0.03), store=f"{folder}/store",
+    read_structures(f"{folder}/shard.extxyz"), element="Al", d_nn=2.86, limits=LabelSettings(),
+    reference=hostile.hostile(calls=f"{folder}/calls", seconds=0.03),
+    budget=LabelBudget(f"{folder}/store", workers=2),
 )
 """
 KILLS = 10
 
 
-def test_a_job_killed_again_and_again_loses_nothing_and_repeats_nothing(tmp_path):
+@pytest.mark.slow
+def test_a_job_killed_again_and_again_loses_nothing_and_repeats_nothing(tmp_path: Path) -> None:
     """Kill -9 at 10 random moments; the store only grows, and only what was being calculated is calculated again."""
     structures = [with_sid(bulk("Al", "fcc", a=4 + 0.001 * number)) for number in range(60)]
     for atoms in structures:
         atoms.info |= {"element": "Al"}
     write_structures(tmp_path / "shard.extxyz", structures)
     chance, kills, safe = random.Random(0), 0, {}
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     while True:
         job = subprocess.Popen([sys.executable, "-c", JOB, str(tmp_path)], env=environment, stderr=subprocess.DEVNULL)
         before = _bytes(tmp_path)
@@ -178,5 +188,5 @@ def test_a_job_killed_again_and_again_loses_nothing_and_repeats_nothing(tmp_path
     assert len(calculated) <= 60 + 2 * KILLS, "more was repeated than the two structures at work at each kill"
 
 
-def _bytes(folder):
+def _bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("store/*/*/*.jsonl"))

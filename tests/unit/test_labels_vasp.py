@@ -16,8 +16,9 @@ from ase.calculators.vasp import Vasp
 from ase.io import read
 
 from entromax.config.models import LabelSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_available, load_engine, physics_hash
-from entromax.labels.engines.base import EngineUnavailableError, UnconvergedError
+from entromax.labels.engines.base import EngineUnavailableError, Label, UnconvergedError
 from entromax.labels.engines.vasp import VaspSettings, incar
 from entromax.labels.run import label_structures
 from entromax.structures import with_sid
@@ -29,7 +30,7 @@ ENGINE = load_engine(SETTINGS)
 
 
 @pytest.fixture(autouse=True)
-def paw_sets(tmp_path, monkeypatch):
+def paw_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Placeholders of the licensed sets: only their names matter for what is tested."""
     for name in ("C", "W_sv", "W_pv", "Al", "Te", "Re_pv"):
         for release in ("potpaw_PBE", "potpaw_PBE.64"):
@@ -39,14 +40,14 @@ def paw_sets(tmp_path, monkeypatch):
     monkeypatch.setenv("VASP_PP_PATH", str(tmp_path / "paw"))
 
 
-def written(atoms, settings, folder, rung="default"):
+def written(atoms: Atoms, settings: VaspSettings, folder: Path, rung: str = "default") -> dict[str, str]:
     folder.mkdir()
     Vasp(directory=str(folder), command="true", **incar(atoms, settings, rung)).write_input(atoms)
     lines = (folder / "INCAR").read_text().splitlines()
     return dict(line.strip().split(" = ", 1) for line in lines if " = " in line)
 
 
-def test_input_of_a_library_structure(tmp_path):
+def test_input_of_a_library_structure(tmp_path: Path) -> None:
     atoms = bulk("W", "bcc", a=3.17)
     tags = written(atoms, VaspSettings(ecut=700.0, kspacing=0.25, kpar=2, ncore=4), tmp_path / "run")
     assert tags == {
@@ -77,7 +78,7 @@ def test_input_of_a_library_structure(tmp_path):
     assert poscar.cell.array == pytest.approx(atoms.cell.array, abs=1e-12)
 
 
-def test_input_of_a_reference_crystal_has_its_own_mesh(tmp_path):
+def test_input_of_a_reference_crystal_has_its_own_mesh(tmp_path: Path) -> None:
     atoms = bulk("Al", "fcc", a=4.04)
     atoms.info["kpts"] = [9, 9, 9]
     tags = written(atoms, VaspSettings(smearing="methfessel-paxton", width=0.2, paw_version="64"), tmp_path / "run")
@@ -87,7 +88,7 @@ def test_input_of_a_reference_crystal_has_its_own_mesh(tmp_path):
     assert (tmp_path / "run" / "POTCAR").read_text() == "potpaw_PBE.64 Al\n"
 
 
-def test_input_of_a_free_atom_is_polarised_after_hund(tmp_path):
+def test_input_of_a_free_atom_is_polarised_after_hund(tmp_path: Path) -> None:
     atom = Atoms("Te", positions=[[5, 5, 5]], cell=[10, 10.3, 10.6], pbc=True, info={"config_type": "isolated_atom"})
     tags = written(atom, SETTINGS, tmp_path / "run")
     assert (tags["ISPIN"], tags["NUPDOWN"], tags["ISYM"], tags["ISMEAR"]) == ("2", "2.000000", "0", "0")
@@ -95,7 +96,7 @@ def test_input_of_a_free_atom_is_polarised_after_hund(tmp_path):
     assert (tmp_path / "run" / "KPOINTS").read_text().split("\n")[3].split() == ["1", "1", "1"]
 
 
-def test_each_rung_writes_what_it_says(tmp_path):
+def test_each_rung_writes_what_it_says(tmp_path: Path) -> None:
     atoms = bulk("Al", "fcc", a=4.04)
     plain = written(atoms, SETTINGS, tmp_path / "default")
     for rung in ENGINE.rungs[1:]:
@@ -106,33 +107,35 @@ def test_each_rung_writes_what_it_says(tmp_path):
         assert rung.changed_physics == ("SIGMA" in changed) and tags["NELM"] == "300"
 
 
-def test_a_set_that_is_not_there_or_of_another_element_is_refused(tmp_path):
+def test_a_set_that_is_not_there_or_of_another_element_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineUnavailableError, match="'W_sv' is no PAW set of Al"):
         incar(bulk("Al"), SETTINGS.model_copy(update={"paw": "W_sv"}))
     with pytest.raises(EngineUnavailableError, match="VASP_PP_PATH"):
         ENGINE.label(bulk("Cu"), SETTINGS, 0, tmp_path / "text")
 
 
-def diamond():
+def diamond() -> Atoms:
     atoms = Atoms("C2", scaled_positions=[[0, 0, 0], [0.25, 0.25, 0.25]], cell=(np.ones((3, 3)) - np.eye(3)) * 1.785)
     atoms.pbc = True
     atoms.info["kpts"] = [4, 4, 4]
     return atoms
 
 
-def recorded(folder, *, end="convergence_OUTCAR_y_y", energy="-20.24695937", vasprun=DIAMOND):
+def recorded(
+    folder: Path, *, end: str = "convergence_OUTCAR_y_y", energy: str = "-20.24695937", vasprun: Path = DIAMOND
+) -> str:
     """Return a command that does what VASP did: it leaves the recorded files in its folder."""
     folder.mkdir(exist_ok=True)
     (folder / "OUTCAR").write_text((DATA / end).read_text() + f"  free  energy   TOTEN  =       {energy} eV\n")
     return f"test -s INCAR && test -s POTCAR && cp {folder}/OUTCAR OUTCAR && cp {vasprun} vasprun.xml"
 
 
-def run(command, tmp_path, atoms=None, rung=0):
+def run(command: str, tmp_path: Path, atoms: Atoms | None = None, rung: int = 0) -> Label:
     settings = SETTINGS.model_copy(update={"command": command})
     return ENGINE.label(diamond() if atoms is None else atoms, settings, rung, tmp_path / "text")
 
 
-def test_label_is_the_recorded_one(tmp_path):
+def test_label_is_the_recorded_one(tmp_path: Path) -> None:
     label = run(recorded(tmp_path / "out"), tmp_path)
     assert label.energy == pytest.approx(-20.24695937)  # e_fr_energy, not e_0_energy (-20.24720095)
     assert label.forces == pytest.approx(np.zeros((2, 3)))
@@ -144,12 +147,12 @@ def test_label_is_the_recorded_one(tmp_path):
     assert label.info["version"] == "6.3.0" and label.iterations == 9 and label.info["kpts"] == [4, 4, 4]
 
 
-def test_an_scf_that_vasp_left_early_is_never_a_label(tmp_path):
+def test_an_scf_that_vasp_left_early_is_never_a_label(tmp_path: Path) -> None:
     with pytest.raises(UnconvergedError, match="NELM = 100"):
         run(recorded(tmp_path / "out", end="convergence_OUTCAR_y_n"), tmp_path)
 
 
-def test_files_of_two_calculations_are_refused(tmp_path):
+def test_files_of_two_calculations_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"OUTCAR \(-11.2 eV\) and vasprun.xml \(-20.246959 eV\) are not of one"):
         run(recorded(tmp_path / "out", energy="-11.2"), tmp_path)
     nickel = f"cp {DATA / 'OUTCAR_example_1'} OUTCAR && cp {DIAMOND} vasprun.xml"
@@ -164,7 +167,7 @@ def test_files_of_two_calculations_are_refused(tmp_path):
             run(recorded(tmp_path / "out"), tmp_path, atoms)
 
 
-def test_what_vasp_says_before_it_dies_is_the_reason(tmp_path):
+def test_what_vasp_says_before_it_dies_is_the_reason(tmp_path: Path) -> None:
     last_words = "echo ' Error EDDDAV: Call to ZHEGV failed. Returncode = 7' && exit 4"
     with pytest.raises(RuntimeError, match="exit code 4: Error EDDDAV: Call to ZHEGV failed"):
         run(last_words, tmp_path)
@@ -177,7 +180,7 @@ def test_what_vasp_says_before_it_dies_is_the_reason(tmp_path):
         run("true", tmp_path)
 
 
-def test_the_ladder_stands_in_the_record_and_a_changed_smearing_is_marked(tmp_path):
+def test_the_ladder_stands_in_the_record_and_a_changed_smearing_is_marked(tmp_path: Path) -> None:
     """This VASP converges with a wide smearing only: the label is kept, and says so."""
     good, bad = recorded(tmp_path / "good"), recorded(tmp_path / "bad", end="convergence_OUTCAR_y_n")
     command = f"grep -q 'SIGMA = 0.3' INCAR && ({good}) || ({bad})"
@@ -189,7 +192,7 @@ def test_the_ladder_stands_in_the_record_and_a_changed_smearing_is_marked(tmp_pa
         d_nn=1.42,
         reference=SETTINGS.model_copy(update={"command": command}),
         limits=LabelSettings(max_attempts=4),
-        store=tmp_path / "store",
+        budget=LabelBudget(tmp_path / "store"),
     )
     assert record.state == "converged" and record.changed_physics.startswith("wide:")
     assert [(a.name, a.outcome) for a in record.attempts] == [
@@ -201,14 +204,14 @@ def test_the_ladder_stands_in_the_record_and_a_changed_smearing_is_marked(tmp_pa
     assert "3x SIGMA" in record.attempts[3].changes and record.atoms().info["changed_physics"]
 
 
-def test_the_command_and_the_parallel_layout_are_no_physics():
+def test_the_command_and_the_parallel_layout_are_no_physics() -> None:
     assert physics_hash(SETTINGS.model_copy(update={"command": "srun vasp_gam", "kpar": 4})) == physics_hash(SETTINGS)
     assert physics_hash(SETTINGS.model_copy(update={"paw": "C_h"})) != physics_hash(SETTINGS)
     message = engine_available(SETTINGS.model_copy(update={"command": "no_such_vasp -np 4"}))
     assert message is not None and "'no_such_vasp'" in message and "licence" in message
 
 
-def test_extra_tags_stand_in_incar_as_they_are_and_the_rungs_win_over_them(tmp_path):
+def test_extra_tags_stand_in_incar_as_they_are_and_the_rungs_win_over_them(tmp_path: Path) -> None:
     extra = {"LDAU": True, "LDAUU": [4.0, 0.0], "PREC": "Normal", "algo": "Fast", "GGA": "PS"}
     settings = SETTINGS.model_copy(update={"extra": extra})
     for rung, algo in (("default", "Fast"), ("all", "All")):

@@ -1,5 +1,7 @@
 """Families of potentials by name, and folders that are whole or not there."""
 
+from pathlib import Path
+
 import pytest
 
 from entromax.potentials import load_potential
@@ -9,21 +11,21 @@ from entromax.potentials.gap import GapSettings
 from entromax.registry import FAMILIES
 
 
-def test_every_family_can_be_loaded():
+def test_every_family_can_be_loaded() -> None:
     for name in FAMILIES:
         assert isinstance(FAMILIES[name], Family) and FAMILIES[name] is FAMILIES[name]
     with pytest.raises(ValueError, match=f"family: 'nep' is unknown; choose from {', '.join(FAMILIES)}"):
         FAMILIES["nep"]
 
 
-def test_a_missing_package_is_named_with_its_remedy(monkeypatch):
+def test_a_missing_package_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     assert family_available(GapSettings()) is None
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     message = family_available(GapSettings())
     assert message is not None and "'quippy'" in message and "install quippy-ase" in message
 
 
-def test_a_folder_replaces_the_old_one_only_when_it_is_complete(tmp_path):
+def test_a_folder_replaces_the_old_one_only_when_it_is_complete(tmp_path: Path) -> None:
     final = tmp_path / "potential"
     with atomic_folder(final) as folder:
         (folder / "a").write_text("1")
@@ -41,6 +43,6 @@ def test_a_folder_replaces_the_old_one_only_when_it_is_complete(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["potential"]
 
 
-def test_an_empty_folder_is_no_potential(tmp_path):
+def test_an_empty_folder_is_no_potential(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no fitted potential"):
         load_potential(tmp_path)

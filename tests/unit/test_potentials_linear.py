@@ -8,14 +8,16 @@ from entromax.potentials.linear import NormalEquations
 from entromax.potentials.uncertainty import judge_bars
 
 
-def problem(rows=400, columns=20, noise=0.1, seed=0):
+def problem(
+    rows: int = 400, columns: int = 20, noise: float = 0.1, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     generator = np.random.default_rng(seed)
     x = generator.normal(size=(rows, columns)) * 10.0 ** generator.uniform(-3, 3, columns)
     truth = generator.normal(size=columns) / np.abs(x).max(axis=0)
     return x, x @ truth + noise * generator.normal(size=rows), np.arange(rows) % 5
 
 
-def filled(x, y, folds, block):
+def filled(x: np.ndarray, y: np.ndarray, folds: np.ndarray, block: int) -> NormalEquations:
     equations = NormalEquations(x.shape[1], 5)
     for fold in range(5):
         mine = np.flatnonzero(folds == fold)
@@ -25,12 +27,12 @@ def filled(x, y, folds, block):
     return equations
 
 
-def by_hand(x, y, ridge, norms):
+def by_hand(x: np.ndarray, y: np.ndarray, ridge: float, norms: np.ndarray) -> np.ndarray:
     scaled = x / norms
     return np.linalg.solve(scaled.T @ scaled + ridge * np.eye(x.shape[1]), scaled.T @ y) / norms
 
 
-def test_coefficients_equal_those_of_all_rows_at_once_whatever_the_blocks():
+def test_coefficients_equal_those_of_all_rows_at_once_whatever_the_blocks() -> None:
     x, y, folds = problem()
     norms = np.linalg.norm(x, axis=0)
     for block in (1, 7, 1000):
@@ -39,7 +41,7 @@ def test_coefficients_equal_those_of_all_rows_at_once_whatever_the_blocks():
         assert fit.rows == len(x)
 
 
-def test_left_out_errors_are_those_of_fits_without_the_fold():
+def test_left_out_errors_are_those_of_fits_without_the_fold() -> None:
     x, y, folds = problem()
     fit = filled(x, y, folds, 50).solve()
     norms = np.linalg.norm(x, axis=0)
@@ -52,7 +54,7 @@ def test_left_out_errors_are_those_of_fits_without_the_fold():
     assert fit.scores[fit.ridge] == min(fit.scores.values())
 
 
-def test_noisy_data_get_a_stronger_regularisation_than_clean_ones():
+def test_noisy_data_get_a_stronger_regularisation_than_clean_ones() -> None:
     chosen = {}
     for noise in (3.0, 1e-6):
         x, y, folds = problem(rows=40, columns=30, noise=noise)
@@ -60,7 +62,7 @@ def test_noisy_data_get_a_stronger_regularisation_than_clean_ones():
     assert chosen[3.0] > 100 * chosen[1e-6]
 
 
-def test_the_committee_is_the_jackknife():
+def test_the_committee_is_the_jackknife() -> None:
     """Its standard deviation of a mean is the standard error of the mean."""
     generator = np.random.default_rng(1)
     y = 5 + generator.normal(size=4000)
@@ -74,14 +76,14 @@ def test_the_committee_is_the_jackknife():
     assert np.sqrt(np.mean(fit.deviations**2)) == pytest.approx(expected, rel=1e-3)
 
 
-def test_a_column_of_zeros_gets_no_coefficient():
+def test_a_column_of_zeros_gets_no_coefficient() -> None:
     x, y, folds = problem()
     x[:, 3] = 0
     fit = filled(x, y, folds, 50).solve()
     assert fit.coefficients[3] == 0 and np.isfinite(fit.coefficients).all()
 
 
-def test_bad_input_is_refused():
+def test_bad_input_is_refused() -> None:
     equations = NormalEquations(2, 3)
     with pytest.raises(FitError, match="not finite"):
         equations.add(np.array([[1.0, np.nan]]), np.ones(1), 0)
@@ -90,7 +92,7 @@ def test_bad_input_is_refused():
         equations.solve()
 
 
-def test_true_error_bars_are_recognised_as_such():
+def test_true_error_bars_are_recognised_as_such() -> None:
     generator = np.random.default_rng(0)
     bars = generator.uniform(0.1, 2.0, 20_000)
     errors = bars * generator.normal(size=len(bars))

@@ -3,6 +3,7 @@
 import importlib.util
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from ase.build import bulk
 
 from entromax.config.load import ConfigError
 from entromax.potentials import load_potential, train_potential
+from entromax.potentials.ace import AceSettings
 from entromax.potentials.plugin import PluginSettings
 from entromax.structures import with_sid, write_structures
 from entromax.workflow import require_families
@@ -21,7 +23,7 @@ TRUTH = {"epsilon": 0.27, "rho0": 4.1, "r0": 2.95}
 
 
 @pytest.fixture(scope="module")
-def example():
+def example() -> ModuleType:
     spec = importlib.util.spec_from_file_location("morse_example", EXAMPLE)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -29,7 +31,7 @@ def example():
 
 
 @pytest.fixture(scope="module")
-def dataset(tmp_path_factory, example):
+def dataset(tmp_path_factory: pytest.TempPathFactory, example: ModuleType) -> tuple[Path, list[Atoms]]:
     """Crystals without symmetry, labelled with a Morse potential of known parameters."""
     folder = tmp_path_factory.mktemp("plugin")
     generator = np.random.default_rng(0)
@@ -54,7 +56,10 @@ def dataset(tmp_path_factory, example):
     return folder, structures
 
 
-def test_a_family_from_outside_finds_the_parameters_behind_its_labels(dataset, tmp_path):
+@pytest.mark.slow
+def test_a_family_from_outside_finds_the_parameters_behind_its_labels(
+    dataset: tuple[Path, list[Atoms]], tmp_path: Path
+) -> None:
     folder, structures = dataset
     own = tmp_path / "my_family.py"
     shutil.copy(EXAMPLE, own)
@@ -78,14 +83,14 @@ def test_a_family_from_outside_finds_the_parameters_behind_its_labels(dataset, t
     assert card["family"] == "plugin" and card["settings"]["options"] == {"cutoff": 2.2} and card["lammps"] is None
 
 
-def problem(**values):
+def problem(**values: dict[str, float | str] | str) -> str:
     with pytest.raises(ConfigError) as error:
-        require_families({"mine": {"family": "plugin", **values}})
+        require_families({"mine": PluginSettings(**values)})
     return str(error.value)
 
 
-def test_what_is_wrong_with_it_is_said_before_any_job(tmp_path):
-    require_families({"mine": {"family": "plugin", "file": str(EXAMPLE), "options": {}}})
+def test_what_is_wrong_with_it_is_said_before_any_job(tmp_path: Path) -> None:
+    require_families({"mine": PluginSettings(file=str(EXAMPLE), options={})})
     missing = problem(file=str(tmp_path / "nowhere.py"), options={})
     assert missing.startswith("potentials.mine: there is no file") and "working directory" in missing
     misspelt = problem(file=str(EXAMPLE), options={"cutof": 2.0, "energy_scale": "5 eV"})
@@ -96,7 +101,7 @@ def test_what_is_wrong_with_it_is_said_before_any_job(tmp_path):
     assert "FAMILY is a NoneType, not a Family" in problem(file=str(tmp_path / "empty.py"))
 
 
-def test_a_missing_package_stops_the_campaign(monkeypatch):
+def test_a_missing_package_stops_the_campaign(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"potentials\.fast: family 'ace' needs the Python package 'pyace'.*\[ace\]"):
-        require_families({"fast": {"family": "ace"}})
+        require_families({"fast": AceSettings()})

@@ -38,6 +38,7 @@ from entromax.report.topics.robustness import plot_robustness
 from entromax.structures import crystal, eos_structures, with_sid, write_structures
 from entromax.validation import validate_eos, validate_errors, validate_robustness
 
+pytestmark = pytest.mark.slow  # every picture is drawn
 SETTINGS = CampaignSettings(
     campaign="small",
     library=LibrarySettings(source="made", rounds=1, batches=1, structures_per_batch=12),

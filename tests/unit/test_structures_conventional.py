@@ -65,13 +65,14 @@ def test_more_structures_leave_the_first_ones_as_they_were(tmp_path: Path) -> No
     aluminium = settings("Al")
     few = conventional_structures("Al", aluminium, n=5, atoms=6, seed=3)
     shards = [tmp_path / f"shard_{k}.extxyz" for k in (1, 2)]
-    make_conventional(shards, element="Al", settings=aluminium, n=8, atoms=6, shard_size=5, seed=3)
+    make_conventional(tmp_path, element="Al", settings=aluminium, n=8, atoms=6, shard_size=5, seed=3)
     assert [atoms.info["sid"] for atoms in read_structures(shards[0])] == [atoms.info["sid"] for atoms in few]
     assert len(read_structures(shards[1])) == 3
     other = conventional_structures("Al", aluminium, n=5, atoms=6, seed=4)
     assert not {atoms.info["sid"] for atoms in few} & {atoms.info["sid"] for atoms in other}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["fcc", "graphite"])
 def test_vibrations_have_the_amplitude_asked_for_and_leave_the_centre_of_mass(name: str) -> None:
     cell = crystal(name, "Al", 16.0) * (2, 2, 1)
@@ -80,6 +81,7 @@ def test_vibrations_have_the_amplitude_asked_for_and_leave_the_centre_of_mass(na
     np.testing.assert_allclose(moved.mean(axis=1), 0, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_neighbours_vibrate_together() -> None:
     """Stiff bonds: the distance of neighbours varies less than that of atoms moving on their own would."""
     chain = crystal("diamond", "Al", 16.0) * (2, 1, 1)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -27,13 +29,13 @@ def cells() -> list[Atoms]:
     return made
 
 
-def test_hash_ignores_order_of_atoms(cells):
+def test_hash_ignores_order_of_atoms(cells: list[Atoms]) -> None:
     rng = np.random.default_rng(0)
     for atoms in cells:
         assert content_hash(atoms[rng.permutation(len(atoms))]) == content_hash(atoms)
 
 
-def test_hash_ignores_lattice_translations_of_single_atoms(cells):
+def test_hash_ignores_lattice_translations_of_single_atoms(cells: list[Atoms]) -> None:
     rng = np.random.default_rng(0)
     for atoms in cells:
         moved = atoms.copy()
@@ -41,7 +43,7 @@ def test_hash_ignores_lattice_translations_of_single_atoms(cells):
         assert content_hash(moved) == content_hash(atoms)
 
 
-def test_hash_and_coordinates_survive_a_round_trip_through_a_file(cells, tmp_path):
+def test_hash_and_coordinates_survive_a_round_trip_through_a_file(cells: list[Atoms], tmp_path: Path) -> None:
     write_structures(tmp_path / "a.extxyz", [with_sid(atoms) for atoms in cells])
     for before, after in zip(cells, read_structures(tmp_path / "a.extxyz"), strict=True):
         assert np.array_equal(before.positions, after.positions)
@@ -49,7 +51,7 @@ def test_hash_and_coordinates_survive_a_round_trip_through_a_file(cells, tmp_pat
         assert after.info["sid"] == content_hash(after) == content_hash(before)
 
 
-def test_hash_tells_apart_what_differs(cells):
+def test_hash_tells_apart_what_differs(cells: list[Atoms]) -> None:
     atoms = cells[2]
     displaced, strained, other = atoms.copy(), atoms.copy(), atoms.copy()
     displaced.positions[0, 0] += 2e-8
@@ -61,11 +63,11 @@ def test_hash_tells_apart_what_differs(cells):
     assert len(hashes) == 5
 
 
-def test_hash_can_never_be_read_as_a_number(cells):
+def test_hash_can_never_be_read_as_a_number(cells: list[Atoms]) -> None:
     assert all(content_hash(atoms)[0] in "abcdef" and len(content_hash(atoms)) == 16 for atoms in cells)
 
 
-def test_strings_that_look_like_numbers_or_booleans_survive_a_file(tmp_path):
+def test_strings_that_look_like_numbers_or_booleans_survive_a_file(tmp_path: Path) -> None:
     info = {
         "element": "F",
         "settings": "0123",
@@ -81,13 +83,13 @@ def test_strings_that_look_like_numbers_or_booleans_survive_a_file(tmp_path):
     assert atoms.info == info
 
 
-def test_no_structures_is_an_empty_file_and_reads_as_no_structures(tmp_path):
+def test_no_structures_is_an_empty_file_and_reads_as_no_structures(tmp_path: Path) -> None:
     write_structures(tmp_path / "a.extxyz", [])
     assert (tmp_path / "a.extxyz").stat().st_size == 0
     assert read_structures(tmp_path / "a.extxyz") == []
 
 
-def test_truncated_file_is_an_error_that_names_the_file(tmp_path, cells):
+def test_truncated_file_is_an_error_that_names_the_file(tmp_path: Path, cells: list[Atoms]) -> None:
     path = tmp_path / "a.extxyz"
     write_structures(path, cells)
     path.write_text(path.read_text()[:-60])
@@ -95,7 +97,7 @@ def test_truncated_file_is_an_error_that_names_the_file(tmp_path, cells):
         read_structures(path)
 
 
-def test_failed_write_leaves_the_old_file(tmp_path, cells):
+def test_failed_write_leaves_the_old_file(tmp_path: Path, cells: list[Atoms]) -> None:
     path = tmp_path / "a.extxyz"
     write_structures(path, cells[:1])
     with pytest.raises(AttributeError):
@@ -104,7 +106,7 @@ def test_failed_write_leaves_the_old_file(tmp_path, cells):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_scaling_multiplies_every_length_by_the_nearest_neighbour_distance(cells):
+def test_scaling_multiplies_every_length_by_the_nearest_neighbour_distance(cells: list[Atoms]) -> None:
     atoms = with_sid(cells[3])
     scaled = scale_structure(atoms, "Al", 2.86)
     assert scaled.get_volume() == pytest.approx(atoms.get_volume() * 2.86**3, rel=1e-6)
@@ -116,32 +118,35 @@ def test_scaling_multiplies_every_length_by_the_nearest_neighbour_distance(cells
     assert set(scaled.symbols) == {"Al"} and scaled.info["element"] == "Al"
 
 
-def _library(tmp_path, volumes):
+def _library(tmp_path: Path, volumes: list[float]) -> Path:
     path = tmp_path / "library.extxyz"
     write_structures(path, [with_sid(crystal("bcc", "X", v)) for v in volumes])
     return path
 
 
-def test_shards_hold_the_first_fitting_structures_in_order(tmp_path):
+def test_shards_hold_the_first_fitting_structures_in_order(tmp_path: Path) -> None:
     library = _library(tmp_path, [3.0, 1.0, 0.9, 3.1, 0.8, 0.7, 0.6])
-    shards = [tmp_path / f"s{i}.extxyz" for i in range(3)]
-    n = scale_structures(library, shards, element="Al", d_nn=2.86, volume=[0.5, 1.5], n=5, shard_size=2)
+    shards = [tmp_path / f"shards/shard_{i}.extxyz" for i in (1, 2, 3)]
+    n = scale_structures(library, tmp_path / "shards", element="Al", d_nn=2.86, volume=[0.5, 1.5], n=5, shard_size=2)
     volumes = [[round(a.get_volume() / 2.86**3, 6) for a in read_structures(path)] for path in shards]
     assert n == 5 and volumes == [[1.0, 0.9], [0.8, 0.7], [0.6]]
 
 
-def test_every_shard_is_written_and_a_shortage_is_logged(tmp_path, caplog):
+def test_every_shard_is_written_and_a_shortage_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     library = _library(tmp_path, [3.0, 1.0])
-    shards = [tmp_path / f"s{i}.extxyz" for i in range(2)]
-    assert scale_structures(library, shards, element="Al", d_nn=2.86, volume=[0.5, 1.5], n=4, shard_size=2) == 1
+    shards = [tmp_path / f"shards/shard_{i}.extxyz" for i in (1, 2)]
+    assert (
+        scale_structures(library, tmp_path / "shards", element="Al", d_nn=2.86, volume=[0.5, 1.5], n=4, shard_size=2)
+        == 1
+    )
     assert [len(read_structures(path)) for path in shards] == [1, 0]
     assert "only 1 of 2 structures" in caplog.text
 
 
-def test_no_fitting_structure_is_an_error_that_names_the_key(tmp_path):
+def test_no_fitting_structure_is_an_error_that_names_the_key(tmp_path: Path) -> None:
     library = _library(tmp_path, [3.0])
     with pytest.raises(ValueError, match=r"elements\.Al\.volume"):
-        scale_structures(library, [tmp_path / "s"], element="Al", d_nn=2.86, volume=[0.5, 1.5], n=1, shard_size=1)
+        scale_structures(library, tmp_path / "shards", element="Al", d_nn=2.86, volume=[0.5, 1.5], n=1, shard_size=1)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +162,9 @@ def test_no_fitting_structure_is_an_error_that_names_the_key(tmp_path):
         ("graphite", 3, None),
     ],
 )
-def test_crystals_have_their_coordination_and_volume(name, coordination, volume):
+def test_crystals_have_their_coordination_and_volume(
+    name: str, coordination: int, volume: float | np.float64 | None
+) -> None:
     atoms = crystal(name, "Al", 17.0)
     assert atoms.get_volume() / len(atoms) == pytest.approx(17.0)
     i, d = neighbor_list("id", atoms, 9.0)
@@ -169,7 +176,7 @@ def test_crystals_have_their_coordination_and_volume(name, coordination, volume)
         assert 17.0 / d.min() ** 3 == pytest.approx(volume, rel=1e-6)
 
 
-def test_crystals_agree_with_ase_spacegroups():
+def test_crystals_agree_with_ase_spacegroups() -> None:
     import spglib
 
     expected = {"fcc": 225, "bcc": 229, "sc": 221, "hcp": 194, "diamond": 227, "graphite": 194, "A7": 166, "A8": 152}
@@ -179,19 +186,19 @@ def test_crystals_agree_with_ase_spacegroups():
         assert dataset.number == number
 
 
-def test_antimony_has_its_measured_bond_lengths():
+def test_antimony_has_its_measured_bond_lengths() -> None:
     # Sb: a = 4.307 Å, c = 11.273 Å, u = 0.2335 gives 2.91 and 3.36 Å (Barrett, Cucka, Haefner 1963).
     volume = np.sqrt(3) / 2 * 4.307**2 * 11.273 / 6
     d = np.sort(neighbor_list("d", crystal("A7", "Sb", volume, 11.273 / 4.307, 0.2335), 4.0))
     assert d[0] == pytest.approx(2.91, abs=0.01) and d[-1] == pytest.approx(3.36, abs=0.01)
 
 
-def test_eos_volumes_span_the_strain_symmetrically():
+def test_eos_volumes_span_the_strain_symmetrically() -> None:
     structures = eos_structures("hcp", "Be", 8.0, 5, 0.1, c_over_a=1.57)
     assert [a.get_volume() / 2 for a in structures] == pytest.approx([7.2, 7.6, 8.0, 8.4, 8.8], rel=1e-7)
     assert {a.info["config_type"] for a in structures} == {"hcp"} and len({a.info["sid"] for a in structures}) == 5
 
 
-def test_unknown_crystal_is_an_error_that_lists_the_known_ones():
+def test_unknown_crystal_is_an_error_that_lists_the_known_ones() -> None:
     with pytest.raises(ValueError, match="graphite"):
         crystal("wurtzite", "Al", 10.0)

@@ -9,16 +9,15 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
 from entromax.validation.errors import bin_errors, predict, summarise
+from tests.support.emt_cells import labelled
 
 
-def labelled(atoms: Atoms, energy: float = 0.0, force: float = 0.0, pressure: float = 0.0) -> Atoms:
+def mislabelled(atoms: Atoms, energy: float = 0.0, force: float = 0.0, pressure: float = 0.0) -> Atoms:
     """Label with EMT plus errors: energy [eV/atom], every force component [eV/Å], every normal stress [GPa]."""
-    calculated = atoms.copy()
-    calculated.calc = EMT()
-    shifted = atoms.copy()
-    shifted.info["REF_energy"] = calculated.get_potential_energy() - energy * len(atoms)
-    shifted.arrays["REF_forces"] = calculated.get_forces() - force
-    shifted.info["REF_stress"] = calculated.get_stress() - pressure * units.GPa * np.array([1, 1, 1, 0, 0, 0])
+    shifted = labelled(atoms)
+    shifted.info["REF_energy"] -= energy * len(atoms)
+    shifted.arrays["REF_forces"] -= force
+    shifted.info["REF_stress"] -= pressure * units.GPa * np.array([1, 1, 1, 0, 0, 0])
     return shifted
 
 
@@ -33,7 +32,7 @@ def cells() -> list[Atoms]:
 
 def test_errors_are_those_put_into_the_labels() -> None:
     one, two, three = cells()
-    structures = [labelled(one, 0.010, 0.1, 1.0), labelled(two, -0.020, 0.2), labelled(three, 0.030, 0.3)]
+    structures = [mislabelled(one, 0.010, 0.1, 1.0), mislabelled(two, -0.020, 0.2), mislabelled(three, 0.030, 0.3)]
     table, forces = predict(structures, EMT(), "test")
     numbers = summarise(table)
     assert table["energy_error"].tolist() == pytest.approx([10, -20, 30])
@@ -51,7 +50,7 @@ def test_errors_are_those_put_into_the_labels() -> None:
 def test_isolated_atoms_do_not_count() -> None:
     atom = Atoms("Al", positions=[[5, 5, 5]], cell=[10, 10, 10], pbc=True)
     atom.info["config_type"] = "isolated_atom"
-    table, _ = predict([labelled(atom, 1.0), labelled(cells()[0], 0.01)], EMT(), "train")
+    table, _ = predict([mislabelled(atom, 1.0), mislabelled(cells()[0], 0.01)], EMT(), "train")
     assert table["energy_error"].tolist() == pytest.approx([10])
 
 
@@ -61,7 +60,7 @@ def test_a_set_without_structures_has_no_errors() -> None:
 
 
 def test_labels_without_stress_give_no_stress_error() -> None:
-    atoms = labelled(cells()[0])
+    atoms = mislabelled(cells()[0])
     del atoms.info["REF_stress"]
     numbers = summarise(predict([atoms], EMT(), "test")[0])
     assert numbers["stress_rmse"] is None
@@ -85,7 +84,7 @@ class Broken(Calculator):
 
 
 def test_numbers_that_are_not_finite_are_counted_and_left_out() -> None:
-    structures = [labelled(atoms, 0.01) for atoms in cells()]
+    structures = [mislabelled(atoms, 0.01) for atoms in cells()]
     numbers = summarise(predict(structures, Broken(), "test")[0])
     assert (numbers["structures"], numbers["not_finite"]) == (3, 1)
     assert numbers["energy_rmse"] == pytest.approx(10)
@@ -93,7 +92,7 @@ def test_numbers_that_are_not_finite_are_counted_and_left_out() -> None:
 
 def test_every_structure_is_in_exactly_one_bin_of_each_kind() -> None:
     tables = [
-        predict([labelled(atoms, 0.01 * k) for k, atoms in enumerate(cells())], EMT(), split)[0]
+        predict([mislabelled(atoms, 0.01 * k) for k, atoms in enumerate(cells())], EMT(), split)[0]
         for split in ("train", "test")
     ]
     bins = bin_errors(pd.concat(tables, ignore_index=True), d_nn=2.86)

@@ -21,6 +21,7 @@ from entromax.config.models import (
     Thresholds,
 )
 from entromax.config.models.validation import PropertySettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.calculator import LabelCalculator, NoLabelError
 from entromax.labels.engines.emt import EmtSettings
 from entromax.report.kit import view
@@ -119,7 +120,7 @@ def test_result_survives_its_file() -> None:
 
 
 def calculator(folder: Path, **changes: Any) -> LabelCalculator:
-    return LabelCalculator("Al", element(), LabelSettings(**changes), store=folder / "store")
+    return LabelCalculator("Al", element(), LabelSettings(**changes), LabelBudget(folder / "store"))
 
 
 def lines(folder: Path) -> int:
@@ -153,7 +154,7 @@ def test_reference_and_potential_of_the_same_method_agree(tmp_path: Path, monkey
     """EMT through the label store against EMT: no deviation, and a second run labels nothing."""
     monkeypatch.setattr("entromax.validation.properties.jobs.load_potential", lambda _: EMT())
     settings = {"element": "Al", "settings": element(), "limits": LabelSettings(), "properties": SMALL}
-    settings["store"] = tmp_path / "store"
+    settings["budget"] = LabelBudget(tmp_path / "store")
     label_property("bain", output=tmp_path / "bain.json", **settings)
     labelled = lines(tmp_path)
     label_property("bain", output=tmp_path / "bain.json", **settings)

@@ -1,5 +1,8 @@
 """Robust potentials pass, broken ones are caught, each for its own reason."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,8 +14,8 @@ from ase.calculators.lj import LennardJones
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from entromax.config.models import RobustnessSettings
+from entromax.structures.geometry import shortest_distance, supercell
 from entromax.validation import robustness
-from entromax.validation.dynamics import closest_pair, supercell
 from entromax.validation.robustness import run_parallel, run_robustness
 
 FCC = bulk("Al", "fcc", a=3.994)
@@ -34,7 +37,7 @@ class Altered(Calculator):
     ) -> None:
         super().calculate(atoms, properties, system_changes)
         copy = self.atoms.copy()
-        if closest_pair(copy, 4.0) < self.fails_below:
+        if shortest_distance(copy, 4.0) < self.fails_below:
             if self.raises:
                 raise RuntimeError("outside of the training range")
             self.results = {"energy": np.nan, "forces": np.full((len(copy), 3), np.nan)}
@@ -85,9 +88,10 @@ def test_potential_that_gives_up_under_compression_fails_only_there(raises: bool
     assert ("raised RuntimeError" if raises else "not finite") in reason
 
 
+@pytest.mark.slow
 def test_forces_that_are_no_gradient_drift() -> None:
     settings = SETTINGS.model_copy(update={"temperatures": [600.0], "compressions": [1.0], "steps": 120})
-    cell = supercell(FCC, settings.atoms)
+    cell = supercell(FCC, settings.atoms, symmetric=False)
     bad = run_robustness(cell, Altered(curl=1.0), settings, seed=1)[1]["nve"]
     good = run_robustness(cell, Altered(curl=0.0), settings, seed=1)[1]["nve"]
     assert bad["state"] == "drifts" and bad["drift"] > 5
@@ -103,19 +107,21 @@ def test_crystal_that_breaks_the_criterion_from_the_start_is_skipped_not_blamed(
 
 @pytest.mark.parametrize("minimum", [1, 7, 32])
 def test_supercell_is_large_enough_and_compact(minimum: int) -> None:
-    cell = supercell(FCC, minimum)
+    cell = supercell(FCC, minimum, symmetric=False)
     lengths = cell.cell.lengths()
     assert len(cell) >= minimum
     assert lengths.max() / lengths.min() <= 2
     assert cell.get_volume() / len(cell) == pytest.approx(FCC.get_volume())
 
 
-def test_processes_do_not_share_out_more_threads_than_there_are_cores(monkeypatch, tmp_path):
+def test_processes_do_not_share_out_more_threads_than_there_are_cores(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """Snakemake lets every library take all cores of the job; two processes with two threads each would be four."""
     seen = tmp_path / "threads"
 
     class Counting(EMT):
-        def calculate(self, *arguments, **options):
+        def calculate(self, *arguments: Any, **options: Any) -> None:
             super().calculate(*arguments, **options)
             with seen.open("a") as file:
                 file.writelines(f"{number}\n" for number in [torch.get_num_threads(), *limits()])

@@ -10,11 +10,13 @@ from scipy.optimize import minimize_scalar
 
 from entromax.config import CampaignSettings, load_campaign
 from entromax.config.models import CrystalSettings, ElementSettings, LabelSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines.emt import EmtSettings
 from entromax.labels.store import LabelStore, stores
 from entromax.report.topics.scale import plot_scale
 from entromax.structures import crystal
-from entromax.validation.scale import ScaleError, derive_d_nn, nearest_distance
+from entromax.structures.geometry import shortest_distance
+from entromax.validation.scale import ScaleError, derive_d_nn
 
 CONFIG = Path(__file__).parents[2] / "config/elements"
 
@@ -35,13 +37,18 @@ def emt_energy(a: float) -> float:
     return float(atoms.get_potential_energy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("volume", [12.43, 19.5])
 def test_the_scale_is_found_from_far_off_on_either_side(volume: float, tmp_path: Path) -> None:
     """12.43 Å^3 is fcc at 2.6 Å; ASE's EMT has its minimum at 2.82 Å, found here without any fit."""
     exact = minimize_scalar(emt_energy, bounds=(3.5, 4.5), method="bounded", options={"xatol": 1e-6}).x / 2**0.5
     output = tmp_path / "d_nn.json"
     found = derive_d_nn(
-        output=output, element="Al", settings=aluminium(volume), limits=LabelSettings(), store=tmp_path / "store"
+        output=output,
+        element="Al",
+        settings=aluminium(volume),
+        limits=LabelSettings(),
+        budget=LabelBudget(tmp_path / "store"),
     )
     assert exact == pytest.approx(2.825, abs=0.01)
     assert found == pytest.approx(exact, abs=0.002)
@@ -54,6 +61,7 @@ def test_the_scale_is_found_from_far_off_on_either_side(volume: float, tmp_path:
     assert (tmp_path / "d_nn.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_a_curve_without_a_minimum_is_refused_with_the_key_to_correct(tmp_path: Path) -> None:
     with pytest.raises(ScaleError, match=r"elements\.Al\.crystals\.fcc\.volume \(is 30 "):
         derive_d_nn(
@@ -61,7 +69,7 @@ def test_a_curve_without_a_minimum_is_refused_with_the_key_to_correct(tmp_path: 
             element="Al",
             settings=aluminium(30.0),
             limits=LabelSettings(),
-            store=tmp_path / "store",
+            budget=LabelBudget(tmp_path / "store"),
         )
     assert not (tmp_path / "d_nn.json").exists()
 
@@ -72,4 +80,4 @@ def test_volume_and_distance_of_every_ground_state_belong_together(symbol: str) 
     settings = CampaignSettings.model_validate(config).elements[symbol]
     chosen = settings.crystals[settings.ground_state]
     atoms = crystal(settings.ground_state, symbol, chosen.volume, chosen.c_over_a, chosen.u)
-    assert nearest_distance(atoms) == pytest.approx(settings.d_nn, rel=0.02)
+    assert shortest_distance(atoms) == pytest.approx(settings.d_nn, rel=0.02)

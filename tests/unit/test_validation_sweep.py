@@ -1,5 +1,8 @@
 """A sweep names its combinations, refuses impossible ones and takes the cheapest good potential."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,9 +15,9 @@ from entromax.validation.sweep import rank
 from entromax.workflow import one_of, sweep_points
 
 
-def test_every_combination_has_settings_of_its_own():
+def test_every_combination_has_settings_of_its_own() -> None:
     swept = SnapSettings(cutoff=1.9, sweep={"twojmax": [4, 6], "energy_weight": [10.0, 1000.0], "quadratic": [True]})
-    points = sweep_points({"mine": swept.model_dump(), "gap": GapSettings().model_dump()})
+    points = sweep_points({"mine": swept, "gap": GapSettings()})
     assert list(points) == ["mine"] and len(points["mine"]) == 4
     for name, values in points["mine"].items():
         settings = SnapSettings.model_validate(values)
@@ -31,19 +34,19 @@ def test_every_combination_has_settings_of_its_own():
         ({"sweep": [1]}, "is no key"),
     ],
 )
-def test_impossible_sweeps_are_refused(sweep, words):
+def test_impossible_sweeps_are_refused(sweep: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         SnapSettings(sweep=sweep)
 
 
-def test_no_name_matches_an_empty_choice():
+def test_no_name_matches_an_empty_choice() -> None:
     import re
 
     assert re.fullmatch(one_of(["a.b", "c"]), "a.b") and not re.fullmatch(one_of(["a.b", "c"]), "axb")
     assert not re.fullmatch(one_of([]), "") and not re.fullmatch(one_of([]), "a")
 
 
-def table():
+def table() -> pd.DataFrame:
     rows = [
         ("big", 9.0, 0.09, 900.0),
         ("small", 40.0, 0.4, 10.0),
@@ -53,7 +56,7 @@ def table():
     return pd.DataFrame(rows, columns=["point", "energy_rmse", "force_rmse", "microseconds"]).assign(stress_rmse=1.0)
 
 
-def test_the_cheapest_within_a_tenth_of_the_best_is_taken(tmp_path):
+def test_the_cheapest_within_a_tenth_of_the_best_is_taken(tmp_path: Path) -> None:
     ranked = rank(table())
     assert ranked["point"].tolist() == ["small", "middle", "silly", "big"]
     assert ranked.loc[ranked["pareto"], "point"].tolist() == ["small", "middle", "big"]
@@ -63,7 +66,7 @@ def test_the_cheapest_within_a_tenth_of_the_best_is_taken(tmp_path):
     assert (tmp_path / "sweep.png").stat().st_size > 10_000
 
 
-def test_a_potential_that_explodes_is_never_taken():
+def test_a_potential_that_explodes_is_never_taken() -> None:
     rows = table()
     rows.loc[rows["point"] == "middle", ["energy_rmse", "force_rmse"]] = np.inf
     assert rank(rows).query("chosen")["point"].tolist() == ["big"]

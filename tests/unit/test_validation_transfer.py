@@ -15,19 +15,17 @@ from entromax.structures import read_structures, with_sid, write_structures
 from entromax.validation import transfer
 from entromax.validation.distance import distance_to_training
 from entromax.validation.transfer import pair_training_sets, validate_transfer
+from tests.support.emt_cells import labelled
 
 
-def labelled(n: int, seed: int, shift: float = 0.0) -> list[Atoms]:
+def rattled(n: int, seed: int, shift: float = 0.0) -> list[Atoms]:
     """Return rattled cells with EMT labels, energies shifted [eV/atom]."""
     structures = []
     for k in range(n):
         atoms = bulk("Al", "fcc", a=4.0) * (1 + k % 2, 1, 1)
         atoms.rattle(0.1, seed=seed + k)
-        atoms = with_sid(atoms)
-        own = atoms.copy()
-        own.calc = EMT()
-        atoms.info |= {"REF_energy": own.get_potential_energy() + shift * len(atoms), "config_type": "library"}
-        atoms.arrays["REF_forces"] = own.get_forces()
+        atoms = labelled(atoms)
+        atoms.info["REF_energy"] += shift * len(atoms)
         structures.append(atoms)
     return structures
 
@@ -44,7 +42,7 @@ def sets(tmp_path: Path) -> dict[str, dict]:
     """Write 12 and 9 training structures, each label of them worth 2 and 3 seconds."""
     files: dict[str, dict] = {"training": {}, "manifests": {}}
     for name, n, seconds in (("entropy", 12, 2.0), ("conventional", 9, 3.0)):
-        structures = [free_atom(), *labelled(n, seed=1000 * n)]
+        structures = [free_atom(), *rattled(n, seed=1000 * n)]
         files["training"][name] = tmp_path / f"{name}.extxyz"
         files["manifests"][name] = tmp_path / f"{name}.parquet"
         write_structures(files["training"][name], structures)
@@ -90,8 +88,8 @@ def test_two_by_two_holds_the_errors_of_each_potential_on_each_set(
     pair_training_sets(**sets, percents=[50, 100], summary=tmp_path / "sets.csv")
     monkeypatch.setattr(transfer, "load_potential", lambda _: EMT())
     tests = {"entropy": tmp_path / "a.extxyz", "conventional": tmp_path / "b.extxyz"}
-    write_structures(tests["entropy"], labelled(3, seed=1))
-    write_structures(tests["conventional"], labelled(4, seed=50, shift=0.010))
+    write_structures(tests["entropy"], rattled(3, seed=1))
+    write_structures(tests["conventional"], rattled(4, seed=50, shift=0.010))
     paths = {name: tmp_path / f"transfer.{name}" for name in ("curve", "structures", "metrics")}
     validate_transfer(dict.fromkeys(sets["outputs"], "folder"), tests, sets=tmp_path / "sets.csv", **paths)
     result = json.loads(paths["metrics"].read_text())
@@ -110,7 +108,7 @@ def test_two_by_two_holds_the_errors_of_each_potential_on_each_set(
 
 def test_distance_is_zero_for_the_known_and_grows_with_what_is_done_to_it() -> None:
     features = BispectrumSettings(twojmax=2)
-    training = [free_atom(), *labelled(10, seed=7)]
+    training = [free_atom(), *rattled(10, seed=7)]
     near, far = training[1].copy(), training[2].copy()
     near.positions[0] += 0.02
     near, far = training[2].copy(), training[2].copy()
@@ -119,5 +117,5 @@ def test_distance_is_zero_for_the_known_and_grows_with_what_is_done_to_it() -> N
     own, close, away = distance_to_training([training[2], near, far], training, d_nn=2.86, features=features)
     assert own == pytest.approx(0, abs=1e-6)
     assert own < close < away
-    alone = distance_to_training(labelled(2, seed=3), [free_atom()], d_nn=2.86, features=features)
+    alone = distance_to_training(rattled(2, seed=3), [free_atom()], d_nn=2.86, features=features)
     assert np.isinf(alone).all()

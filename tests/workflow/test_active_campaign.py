@@ -7,8 +7,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, snakemake
-from test_plan import count_jobs
 
 from entromax.active.committee import Committee
 from entromax.cli import main
@@ -16,6 +14,7 @@ from entromax.progress import load_results
 from entromax.report.results import load_element_results
 from entromax.report.topics import active
 from entromax.structures.io import read_structures
+from tests.support.campaigns import ROOT, count_jobs, snakemake
 
 ACTIVE = Path(__file__).with_name("active.yaml")
 OPTIONS = ("--profile", str(ROOT / "profiles/local"), "--configfile", str(ACTIVE))

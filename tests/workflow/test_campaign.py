@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import EMT, ROOT, snakemake
 
 from entromax.cli import main
 from entromax.config import load_campaign
 from entromax.structures.io import read_structures
+from tests.support.campaigns import EMT, ROOT, snakemake
 
 
 def test_every_label_is_accounted_for(emt_campaign: Path) -> None:

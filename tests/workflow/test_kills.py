@@ -1,18 +1,16 @@
-"""Labels survive kills; benchmarks/kill_test.py does the same in more ways and many times."""
+"""Labels survive kills; benchmarks/kills/run.py does the same in more ways and many times."""
 
-import sys
 from pathlib import Path
 
-from conftest import ROOT
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-from kill_campaign import KillCampaign
-from kill_test import EMT, LOCAL, group, job, snakemake, torture, truncated, worker
+from tests.support.campaigns import ROOT
+from tests.support.kills.campaign import EMT, KillCampaign
+from tests.support.kills.torture import torture
+from tests.support.kills.ways import group, job, snakemake, truncated, worker
 
 
 def test_no_label_is_lost_or_made_twice_whatever_is_killed(tmp_path: Path) -> None:
     kills = [snakemake, job, worker, group, truncated]
     campaign = KillCampaign(tmp_path, structures=150, shards=2, reference=EMT, seconds=0.1)
-    counts = torture(campaign, LOCAL, kills)
+    counts = torture(campaign, ROOT / "profiles/local", kills)
     assert counts["kills"] == len(kills)
     assert (counts["labels"], counts["lost"], counts["duplicated"]) == (150, 0, 0)

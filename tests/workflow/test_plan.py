@@ -1,18 +1,20 @@
 """The plan is printed before anything runs, and what is wrong is refused before anything runs."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from conftest import EMT, ROOT, snakemake
+
+from entromax.config import CampaignSettings, load_campaign
+from entromax.layout import CampaignFolder
+from entromax.progress import stage_outputs
+from tests.support.campaigns import EMT, ROOT, count_jobs, snakemake
 
 EIGHT = ["Al", "W", "Be", "Re", "Os", "C", "Sb", "Te"]
-
-
-def count_jobs(text: str) -> dict[str, str]:
-    """Return the number of jobs by rule from the table of a dry run; the live view writes rules with spaces."""
-    rows = (line.rsplit(maxsplit=1) for line in text.splitlines())
-    return {row[0].strip().replace(" ", "_"): row[1] for row in rows if len(row) == 2}
 
 
 @pytest.mark.parametrize("profile", ["local", "slurm"])
@@ -42,8 +44,35 @@ def test_eight_elements_share_one_library(tmp_path: Path) -> None:
     assert jobs["report_element"] == "8"
 
 
+def test_layout_knows_where_the_rules_write(tmp_path: Path) -> None:
+    """What `entromax status`, `inspect` and the reports look for is what the rules make, also of every extra stage."""
+    settings = yaml.safe_load((ROOT / "tests/workflow/active.yaml").read_text())
+    settings["validation"] = {"transfer": {"structures": 10, "percents": [100]}, "properties": []}
+    config = tmp_path / "all.yaml"
+    config.write_text(yaml.safe_dump(settings))
+    run = snakemake(tmp_path, "--summary", "--cores", "1", "--configfile", str(config))
+    made = {Path(line.split("\t")[0]) for line in run.stdout.splitlines()[1:]}
+    merged = load_campaign(settings, origin="all", element_dirs=[ROOT / "config/elements"])
+    stages = stage_outputs(CampaignSettings.model_validate(merged), Path(merged["results"]))
+    assert all(stages.values()), "every stage has jobs in this campaign"
+    for name, paths in stages.items():
+        assert {path if path.name != "potential.json" else path.parent for path in paths} <= made, name
+    folder = CampaignFolder(Path(merged["results"])).element("Al")
+    assert {part.structures for part in (folder, folder.active(1), folder.conventional)} <= made
+    assert {part.labels(1) for part in (folder, folder.active(1), folder.conventional)} <= made
+
+
 BAD = {
     "unknown key": ({"elements": ["Al"], "sed": 3}, "did you mean 'seed'?"),
+    "nested key at the top": ({"elements": ["Al"], "store": "x"}, "belongs below labels: write labels.store"),
+    "results that is a file": (
+        {"elements": ["Al"], "results": "mine.yaml"},
+        "results (is 'mine.yaml'): mine.yaml is a file",
+    ),
+    "label store that is a file": (
+        {"elements": ["Al"], "labels": {"store": "mine.yaml/store"}},
+        "labels.store (is 'mine.yaml/store'): mine.yaml is a file",
+    ),
     "zero structures": ({"elements": ["Al"], "labels": {"structures": 0}}, "labels.structures"),
 }
 
@@ -55,9 +84,30 @@ def test_bad_configuration_stops_before_any_job(name: str, tmp_path: Path) -> No
     config.write_text(yaml.safe_dump(settings))
     run = snakemake(tmp_path, "--cores", "1", "--configfile", str(config))
     assert run.returncode != 0
-    assert f"{config}: " in run.stderr and words in run.stderr
+    assert words in run.stderr and "mine.yaml" in run.stderr
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "results").exists()
+
+
+def test_run_names_file_and_line_of_broken_yaml(tmp_path: Path) -> None:
+    """Snakemake, which reads --configfile before any of our code, names neither; ./run has looked before."""
+    shutil.copy(ROOT / "run", tmp_path)
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs/setup.sh").touch()  # this environment is set up
+    (tmp_path / "broken.yaml").write_text("elements: [Al]\nlabels: {structures: 3\nseed: 1\n")
+    (tmp_path / "good.yaml").write_text("elements: [Al]\n")
+    command = [tmp_path / "run", "--dry-run", "--configfile", "good.yaml", "broken.yaml", "--cores", "1"]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    run = subprocess.run(command, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False)
+    assert run.returncode == 2 and run.stdout == ""
+    assert run.stderr.startswith("entromax: broken.yaml: line 3, column 5: is not valid YAML")
+    assert len(run.stderr.splitlines()) == 1
+    run = subprocess.run(
+        [*command[:4], *command[5:]], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert "YAML" not in run.stderr and "profile" in run.stderr, (
+        "this one goes on to Snakemake, which misses its profile"
+    )
 
 
 def test_slurm_profile_with_placeholders_stops_before_any_job(tmp_path: Path) -> None:

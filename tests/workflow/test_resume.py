@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import EMT, ROOT, snakemake
+
+from tests.support.campaigns import EMT, ROOT, snakemake
 
 TARGET = "results/library/library.extxyz"
 OPTIONS = ("--cores", "2", "--configfile", str(EMT), "--rerun-incomplete")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import EMT, snakemake
 
 from entromax.structures import crystal, read_structures, with_sid, write_structures
+from tests.support.campaigns import EMT, snakemake
 
 
 @pytest.fixture

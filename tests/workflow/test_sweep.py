@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import yaml
-from conftest import ROOT, snakemake
-from test_plan import count_jobs
+
+from tests.support.campaigns import ROOT, count_jobs, snakemake
 
 
 def test_every_combination_is_a_job_of_the_plan(tmp_path: Path) -> None:

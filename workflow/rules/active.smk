@@ -1,4 +1,4 @@
-"""Active learning: what the committee of a potential knows least is labelled next, batch by batch."""
+"""Active learning: the structures that the committee of a potential is least sure of are labelled next, batch by batch."""
 
 ITERATIONS = range(1, ACTIVE["iterations"] + 1)
 

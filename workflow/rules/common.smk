@@ -4,14 +4,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from entromax.config import ConfigError, load_campaign
-from entromax.config.models import LibrarySettings
-from entromax.workflow import (
-    check_profile,
-    require_engines,
-    require_families,
-    require_library,
-)
+from entromax.config import CampaignSettings, ConfigError, load_campaign, validated
+from entromax.layout import shard_numbers
+from entromax.workflow import check_profile, require
 
 try:
     config = load_campaign(
@@ -26,9 +21,8 @@ try:
             Path("config/elements"),
         ],
     )
-    require_engines(config["elements"])
-    require_families(config["potentials"])
-    require_library(config)
+    CAMPAIGN = validated(CampaignSettings, config)
+    require(CAMPAIGN)
 except ConfigError as error:
     raise WorkflowError(f"the configuration cannot be used\n{error}") from None
 
@@ -37,10 +31,11 @@ ELEMENTS = list(config["elements"])
 TRANSFER = config["validation"]["transfer"]
 ACTIVE = config["active"]
 POTENTIALS = list(config["potentials"])
-ROUNDS = LibrarySettings.model_validate(config["library"]).round_numbers
+ROUNDS = CAMPAIGN.library.round_numbers
 BATCHES = range(1, config["library"]["batches"] + 1)
-SHARDS = range(
-    1, -(-config["labels"]["structures"] // config["labels"]["shard_size"]) + 1
+SHARDS, ACTIVE_SHARDS, CONVENTIONAL_SHARDS = (
+    shard_numbers(settings["structures"], config["labels"]["shard_size"])
+    for settings in (config["labels"], ACTIVE, TRANSFER)
 )
 
 

@@ -1,7 +1,5 @@
 """The dataset: labels gathered, checked and split."""
 
-ACTIVE_SHARDS = range(1, -(-ACTIVE["structures"] // config["labels"]["shard_size"]) + 1)
-
 
 rule aggregate_dataset:
     input:

@@ -46,7 +46,6 @@ rule scale_structures:
         volume=lookup(dpath="elements/{element}/volume", within=config),
         n=lookup(dpath="labels/structures", within=config),
         shard_size=lookup(dpath="labels/shard_size", within=config),
-        shards=len(SHARDS),
     script:
         "../../scripts/scale_structures.py"
 

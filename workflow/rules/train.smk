@@ -2,8 +2,8 @@
 
 from entromax.workflow import one_of, sweep_points, with_error_bars
 
-SWEEPS = sweep_points(config["potentials"])
-WITH_ERROR_BARS = with_error_bars(config["potentials"])
+SWEEPS = sweep_points(CAMPAIGN.potentials)
+WITH_ERROR_BARS = with_error_bars(CAMPAIGN.potentials)
 
 
 rule train_potential:

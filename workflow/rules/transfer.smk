@@ -1,8 +1,5 @@
 """Transfer: the same family fitted to the library and to a conventional set, each potential tested on both."""
 
-CONVENTIONAL_SHARDS = range(
-    1, -(-TRANSFER["structures"] // config["labels"]["shard_size"]) + 1
-)
 TRAINING_SETS = ["entropy", "conventional"]
 FITS = [f"{name}_{p}" for name in TRAINING_SETS for p in TRANSFER["percents"]]
 
@@ -22,7 +19,6 @@ rule make_conventional:
     params:
         element=lookup(dpath="elements/{element}", within=config),
         transfer=TRANSFER,
-        shards=list(CONVENTIONAL_SHARDS),
         shard_size=lookup(dpath="labels/shard_size", within=config),
         seed=SEED,
     script:

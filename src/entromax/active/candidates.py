@@ -11,8 +11,9 @@ from ase import Atoms
 
 from entromax.active.committee import Bounds, Committee
 from entromax.config.models import RobustnessSettings
-from entromax.dataset.aggregate import ACTIVE
 from entromax.structures import read_structures, reduced_volume, scale_structure, with_sid
+from entromax.structures.geometry import bare
+from entromax.structures.kinds import ACTIVE
 from entromax.validation.robustness import Task, run_task, tasks
 
 logger = logging.getLogger("entromax.active")
@@ -69,7 +70,7 @@ class Watcher:
         opinion = self._committee.opinion(atoms)
         if opinion.score > self._score and not self._bounds.broken(atoms, opinion):
             self._score = opinion.score
-            self.best = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
+            self.best = bare(atoms)
 
 
 def dynamics_candidates(

@@ -13,6 +13,7 @@ from entromax.labels.record import too_close
 from entromax.potentials import load_potential
 from entromax.potentials.base import CARD, split_free_atom
 from entromax.structures import read_structures, reduced_volume
+from entromax.structures.geometry import bare
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,10 @@ class Committee:
         makes them vanish.
         """
         n = len(atoms)
-        bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-        sigma = float(self.calculator.get_property("energy_std", bare))
-        energy = float(self.calculator.get_property("energy", bare)) / n - self.lowest
-        force = float(np.linalg.norm(self.calculator.get_property("forces", bare), axis=1).max())
+        plain = bare(atoms)
+        sigma = float(self.calculator.get_property("energy_std", plain))
+        energy = float(self.calculator.get_property("energy", plain)) / n - self.lowest
+        force = float(np.linalg.norm(self.calculator.get_property("forces", plain), axis=1).max())
         score = sigma / n * np.exp(-max(energy, 0.0) / (2 * self.energy_scale))
         return Opinion(energy, force, sigma / n, float(score))
 

@@ -1,4 +1,4 @@
-"""What the iterations of active learning have brought: errors on one test set, and what the committee did not know."""
+"""What the iterations of active learning have brought: errors on one test set, and how unsure the committee was."""
 
 from collections.abc import Sequence
 from pathlib import Path

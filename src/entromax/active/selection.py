@@ -23,7 +23,8 @@ from entromax.config.models import (
 )
 from entromax.features import Features, build, evaluate
 from entromax.runtime import atomic_path
-from entromax.structures import write_structures
+from entromax.structures.geometry import reduced
+from entromax.structures.io import write_shards
 from entromax.validation.robustness import lowest_crystal
 
 logger = logging.getLogger("entromax.active")
@@ -55,7 +56,7 @@ def select_structures(
     candidates: str | Path,
     runs: str | Path,
 ) -> pd.DataFrame:
-    """Choose structures that the committee knows little of, from the library's rest and from dynamics.
+    """Choose structures that the committee is unsure of, from the library's rest and from dynamics.
 
     Args:
         potential: folder of the potential whose committee chooses, fitted to ``train``.
@@ -81,16 +82,14 @@ def select_structures(
     d_nn = float(json.loads(Path(scale).read_text())["d_nn"]) if scale else element.d_nn
     committee, bounds = Committee.load(potential, train), Bounds.of(element, d_nn, labels, settings.dataset)
     labelled = set(pd.read_parquet(manifest)["sid"])
-    found = list(
-        library_candidates(
-            library,
-            element=symbol,
-            d_nn=d_nn,
-            volume=(element.volume[0], element.volume[1]),
-            skip=labels.structures,
-            labelled=labelled,
-            n=active.candidates,
-        )
+    found = library_candidates(
+        library,
+        element=symbol,
+        d_nn=d_nn,
+        volume=(element.volume[0], element.volume[1]),
+        skip=labels.structures,
+        labelled=labelled,
+        n=active.candidates,
     )
     moving: list[Candidate] = []
     rows: list[dict[str, Any]] = []
@@ -112,9 +111,8 @@ def select_structures(
     table.loc[order, "rank"] = np.arange(1, len(order) + 1)
     if len(order) < active.structures:
         logger.warning("%s: only %d of %d structures could be chosen", symbol, len(order), active.structures)
-    for k in range(-(-active.structures // labels.shard_size)):
-        part = order[k * labels.shard_size : (k + 1) * labels.shard_size]
-        write_structures(Path(shards, f"shard_{k + 1}.extxyz"), [unlabelled[j].atoms for j in part])
+    chosen = [unlabelled[k].atoms for k in order]
+    write_shards(shards, chosen, n=active.structures, shard_size=labels.shard_size)
     made = pd.DataFrame(rows, columns=None if rows else ["state"])
     for path, frame in ((candidates, table.sort_values("score", ascending=False)), (runs, made)):
         with atomic_path(path) as temporary:
@@ -156,8 +154,8 @@ def choose(scores: np.ndarray, places: np.ndarray, n: int) -> np.ndarray:
 
     Greedy maximum of the determinant of s_i s_j exp(-|x_i - x_j|^2 / 2 D), the determinantal point process of quality
     and diversity [Kulesza & Taskar, Found. Trends Mach. Learn. 5, 123 (2012)], by pivoted Cholesky [Chen, Zhang & Zhou,
-    NeurIPS 2018]. The first is the one of largest score; every further one that of largest score once what the chosen
-    ones are going to tell about it is taken off. Scores alone would choose the same thing many times over.
+    NeurIPS 2018]. The first structure is the one of largest score. Each further one has the largest score that
+    is left once the part that the chosen ones explain is subtracted. Scores alone would choose nearly equal structures.
 
     Args:
         scores: [S] scores s, not negative.
@@ -184,9 +182,6 @@ def choose(scores: np.ndarray, places: np.ndarray, n: int) -> np.ndarray:
 
 def mean_features(structures: Sequence[Atoms], features: Features, length: float) -> np.ndarray:
     """Return the mean over the atoms of the features [S, D] of structures [Å], in units of ``length``."""
-    reduced = [
-        Atoms(np.zeros(len(atoms)), positions=atoms.positions / length, cell=atoms.cell.array / length, pbc=True)
-        for atoms in structures
-    ]
+    values = evaluate([reduced(atoms, length) for atoms in structures], features)
     ends = np.cumsum([len(atoms) for atoms in structures])[:-1]
-    return np.array([part.mean(axis=0) for part in np.split(evaluate(reduced, features), ends)])
+    return np.array([part.mean(axis=0) for part in np.split(values, ends)])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from entromax.config.elements import ELEMENTS
@@ -68,13 +68,24 @@ def read_yaml(path: Path) -> dict[str, Any]:
         data = yaml.safe_load(path.read_text())
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}); check its name and your rights") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is not valid YAML: {' '.join(str(error).split())}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {_broken(error)}") from error
     if data is None:
         return {}
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: holds {data!r} where `key: value` lines belong; see config/README.md")
     return data
+
+
+def _broken(error: Exception) -> str:
+    """Return where YAML cannot be read, and why."""
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return f"is not valid YAML: {' '.join(str(error).split())}"
+    mark, reason = error.problem_mark, error.problem or "it cannot be read"
+    begun = error.context_mark
+    where = f" {error.context} of line {begun.line + 1}" if begun and begun.line != mark.line else ""
+    remedy = "; indent with spaces, not with tabs" if "\\t" in reason else "; look there and at the line before"
+    return f"line {mark.line + 1}, column {mark.column + 1}: is not valid YAML: {reason}{where}{remedy}"
 
 
 def overlay(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,6 +164,16 @@ def load_element(symbol: str, *, origin: str, element_dirs: Iterable[Path]) -> E
     return CampaignSettings.model_validate(campaign).elements[symbol]
 
 
+def validated(kind: Any, data: Any) -> Any:
+    """Return plain data of a merged configuration as settings: the threshold of the jobs, crossed in their scripts.
+
+    Args:
+        kind: model of a section, or a union of models.
+        data: what a rule hands to its script.
+    """
+    return TypeAdapter[Any](kind).validate_python(data)
+
+
 def _chosen_elements(value: Any, origin: str) -> dict[str, dict[str, Any]]:
     """Return ``{symbol: overrides}`` from either way of writing the key ``elements``."""
     if isinstance(value, list):
@@ -180,8 +201,7 @@ def _explain(error: ErrorDetails, layers: list[Layer]) -> str:
     message = error["msg"].removeprefix("Value error, ")
     remedy = REMEDIES.get(error["type"], "")
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(path[-1]), _known_keys(), n=1)
-        message, remedy = "unknown key", f"did you mean {near[0]!r}?" if near else remedy
+        message, remedy = "unknown key", _advice(path) or remedy
     return f"{origin}: {key}{value}: {message}{'; ' + remedy if remedy else ''}"
 
 
@@ -195,6 +215,40 @@ def _key_path(location: tuple[int | str, ...], layers: list[Layer]) -> tuple[int
     return path
 
 
-def _known_keys() -> list[str]:
-    sections = CampaignSettings.model_json_schema()["$defs"].values()
-    return sorted({*CampaignSettings.model_fields, *(key for section in sections for key in section["properties"])})
+def _advice(path: tuple[int | str, ...]) -> str:
+    """Return what to write instead of an unknown key: it belongs elsewhere, or it is misspelt."""
+    key, known = str(path[-1]), _known_keys()
+    if key in known:
+        here = [home for home in known[key] if len(home) == len(path) - 1 and all(map(_alike, home, path))]
+        if here:
+            return "it is a key of another kind: remove it, or change the kind of this section"
+        sections = [".".join(home) or "the top" for home in known[key]]
+        keys = [".".join((*home, key)) for home in known[key]]
+        return f"belongs below {' or '.join(sections)}: write {' or '.join(keys)}"
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else ""
+
+
+def _alike(known: str, part: int | str) -> bool:
+    return known in (part, "<name>")
+
+
+def _known_keys() -> dict[str, list[tuple[str, ...]]]:
+    """Return every key with the sections that have it; ``<name>`` stands for an element or a potential."""
+    schema = CampaignSettings.model_json_schema()
+    found: dict[str, list[tuple[str, ...]]] = {}
+
+    def walk(node: Mapping[str, Any], path: tuple[str, ...]) -> None:
+        if "$ref" in node:
+            walk(schema["$defs"][node["$ref"].rsplit("/", 1)[1]], path)
+        for key, child in node.get("properties", {}).items():
+            if path not in found.setdefault(key, []):
+                found[key].append(path)
+            walk(child, (*path, key))
+        for option in (*node.get("anyOf", ()), *node.get("oneOf", ())):
+            walk(option, path)
+        if isinstance(entries := node.get("additionalProperties"), Mapping):
+            walk(entries, (*path, "<name>"))
+
+    walk(schema, ())
+    return found

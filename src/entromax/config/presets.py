@@ -1,8 +1,8 @@
-"""Settings of the engines by element and level: sensible numbers for who does not know the engine.
+"""Settings of the engines by element and level: sensible numbers for those who do not know the engine.
 
 A preset is chosen by ``level`` in the reference settings of an element (``standard`` where nothing is said) and fills
 in what is not written there; it is resolved once, when a campaign is loaded. What the levels are worth is measured by
-``benchmarks/convergence.py`` and ``benchmarks/engines.py``; docs/engines.md shows the figures.
+``benchmarks/labels/convergence.py`` and ``benchmarks/labels/engines.py``; docs/engines.md shows the figures.
 """
 
 from collections.abc import Mapping

@@ -19,8 +19,9 @@ from entromax.contracts.requirements import (
     turned,
 )
 from entromax.labels.engines import engine_available, numerical_settings, physics_hash, preload, resolve
-from entromax.labels.engines.base import ISOLATED, Engine, EngineUnavailableError, Label
+from entromax.labels.engines.base import Engine, EngineUnavailableError, Label
 from entromax.registry import ENGINES
+from entromax.structures.kinds import ISOLATED
 
 
 def check_engine(

@@ -22,11 +22,11 @@ from entromax.contracts.requirements import (
     rotate_stress,
     turned,
 )
-from entromax.labels.engines.base import ISOLATED
 from entromax.potentials import load_potential, train_potential
 from entromax.potentials.base import CARD, FitError, family_available
 from entromax.registry import FAMILIES
 from entromax.structures import write_structures
+from entromax.structures.kinds import is_isolated, without_free_atoms
 
 
 def check_family(
@@ -81,7 +81,7 @@ def check_family(
         require(
             card["lammps"] is None or element in card["lammps"] or "pair_style" in card["lammps"], "LAMMPS commands"
         )
-        bulk = [atoms for atoms in train if atoms.info.get("config_type") != ISOLATED]
+        bulk = without_free_atoms(train)
         before = _energies(load_potential(folder / "first"), bulk)
         shutil.move(folder / "first", folder / "moved")
         calculator = load_potential(folder / "moved")
@@ -92,7 +92,7 @@ def check_family(
             require_close(again, before, 1e-6, "the same seed gives the same potential [eV/atom]")
         _check_accuracy(calculator, bulk)
         _check_calculator(calculator, bulk)
-        free = next(atoms for atoms in train if atoms.info.get("config_type") == ISOLATED)
+        free = next(atoms for atoms in train if is_isolated(atoms))
         energy = _bare(free, calculator).get_potential_energy()
         require_close(
             energy, free.info["REF_energy"], free_atom_tolerance, "free atom has the energy of its label [eV]"

@@ -10,6 +10,7 @@ from ase.calculators.calculator import BaseCalculator, Calculator, all_changes
 from entromax.config.models import Thresholds
 from entromax.contracts.requirements import check_entry, require, require_close
 from entromax.registry import PROPERTIES
+from entromax.structures.geometry import bare
 from entromax.validation.properties import Case, Property, Result
 from entromax.validation.properties.base import CURVE_COLUMNS
 from entromax.validation.properties.jobs import run_property
@@ -30,7 +31,7 @@ class Scaled(Calculator):
     def calculate(self, atoms: Atoms | None = None, properties: Any = ("energy",), changes: Any = all_changes) -> None:
         """Fill ``results``."""
         super().calculate(atoms, properties, changes)
-        copy = Atoms(self.atoms.numbers, positions=self.atoms.positions, cell=self.atoms.cell, pbc=self.atoms.pbc)
+        copy = bare(self.atoms)
         copy.calc = self.inner
         energy = self.factor * copy.get_potential_energy()
         self.results = {"energy": energy, "free_energy": energy, "forces": self.factor * copy.get_forces()}

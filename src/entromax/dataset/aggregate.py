@@ -10,17 +10,14 @@ import pandas as pd
 from ase import Atoms
 
 from entromax.config.models import DatasetSettings
-from entromax.labels.engines.base import ISOLATED
 from entromax.labels.ledger import COLUMNS
 from entromax.runtime import atomic_path, config_hash, provenance, write_json
 from entromax.structures import read_structures, write_structures
+from entromax.structures.kinds import ACTIVE, ISOLATED
 
 logger = logging.getLogger("entromax.dataset")
 
 ROLES = ("train", "validation", "test", "duplicate", "outlier", "failed", "reference")
-
-ACTIVE = "active"
-"""``config_type`` of the structures that active learning has chosen."""
 
 
 class TooManyFailuresError(RuntimeError):

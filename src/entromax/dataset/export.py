@@ -3,10 +3,10 @@
 import shutil
 from pathlib import Path
 
-from entromax.dataset.formats.base import is_free
 from entromax.registry import FORMATS
 from entromax.runtime import write_json
 from entromax.structures import read_structures
+from entromax.structures.kinds import is_isolated
 
 PARTS = ("train", "validation", "test")
 FREE_ATOMS = "isolated_atoms.json"
@@ -30,7 +30,7 @@ def export_dataset(dataset: str | Path, name: str, directory: str | Path) -> Non
         raise ValueError(f"unknown format {name!r}; choose from {', '.join(FORMATS)}")
     structures = {part: read_structures(Path(dataset, f"{part}.extxyz")) for part in PARTS}
     every = [atoms for part in structures.values() for atoms in part]
-    energies = {str(atoms.symbols[0]): float(atoms.info["REF_energy"]) for atoms in every if is_free(atoms)}
+    energies = {str(atoms.symbols[0]): float(atoms.info["REF_energy"]) for atoms in every if is_isolated(atoms)}
     if lacking := {str(symbol) for atoms in every for symbol in atoms.symbols} - set(energies):
         raise ValueError(
             f"{dataset}: holds no free atom of {', '.join(sorted(lacking))}; make it with aggregate_dataset"

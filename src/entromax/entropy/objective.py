@@ -11,10 +11,10 @@ from entromax.entropy.functional import EntropyFunctional
 from entromax.features import Batch, Features, NeighbourList, Pairs, pair_vectors
 from entromax.structures.constraints import (
     Violations,
-    closest_pairs,
     core_energy,
     hard_violations,
     shape_energy,
+    shortest_distances,
     volume_energy,
 )
 
@@ -95,7 +95,7 @@ class Objective:
             h, adjoint = self._entropy(batch, pairs, vectors, pair_system)
             entropy_gradient = _chain(batch, pairs, pair_system, vectors, adjoint)
         penalty, penalty_gradient = self._penalty(batch, pairs, vectors, pair_system)
-        closest = closest_pairs(vectors, pair_system, batch.n_systems)
+        closest = shortest_distances(vectors, pair_system, batch.n_systems)
         violations = hard_violations(closest, batch.cells, batch.sizes, self.cells, self.volume)
         return Evaluation(penalty, penalty_gradient, h, entropy_gradient, violations)
 

@@ -18,7 +18,7 @@ from entromax.entropy.objective import Evaluation, Objective
 from entromax.entropy.selection import accept
 from entromax.entropy.strata import DatasetState
 from entromax.features import Batch, Features, evaluate
-from entromax.structures.rescale import reduced_volume
+from entromax.structures.geometry import reduced_volume
 
 logger = logging.getLogger("entromax.entropy")
 

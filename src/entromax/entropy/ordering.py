@@ -9,7 +9,7 @@ import pandas as pd
 from ase import Atoms
 
 from entromax.config.models import LibrarySettings
-from entromax.entropy.rounds import Library, library_settings, load_state, round_volume, structure_blocks
+from entromax.entropy.rounds import load_state, round_volume, structure_blocks
 from entromax.entropy.selection import distinct, greedy
 from entromax.entropy.strata import DatasetState
 from entromax.features import build
@@ -24,7 +24,7 @@ SAME = 0.05
 
 
 def order_library(
-    library: Library,
+    settings: LibrarySettings,
     *,
     shards: Sequence[str | Path],
     state: str | Path,
@@ -39,7 +39,7 @@ def order_library(
     same for a random order).
 
     Args:
-        library: section ``library`` of the configuration.
+        settings: of the library.
         shards: files of accepted structures.
         state: state whose normalisation is used; its data are not.
         seed: seed of the campaign; used by the orders that draw at random.
@@ -49,7 +49,6 @@ def order_library(
     Raises:
         ValueError: there are no structures, or the state belongs to other features.
     """
-    settings = library_settings(library)
     empty = load_state(state, settings).without_data()
     read = sorted((atoms for path in shards for atoms in read_structures(path)), key=len)
     if not read:
@@ -180,9 +179,8 @@ def structure_leverages(blocks: Sequence[np.ndarray], kind: str) -> np.ndarray:
 
     Args:
         blocks: normalised rows of each structure.
-        kind: ``energy``: the leverage of its mean row among all mean rows; ``block``: the sum of the leverages of all
-        its rows
-            among all rows.
+        kind: ``energy``: the leverage of its mean row among all mean rows; ``block``: the sum of the
+            leverages of all its rows among all rows.
     """
     if kind == "energy":
         return leverages(np.stack([block.mean(axis=0) for block in blocks]))

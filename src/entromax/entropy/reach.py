@@ -25,7 +25,7 @@ from entromax.config.models import ElementSettings, LibrarySettings
 from entromax.entropy.strata import DatasetState
 from entromax.features import build, evaluate
 from entromax.structures.crystals import TOUCHING, crystal
-from entromax.structures.rescale import reduced_volume
+from entromax.structures.geometry import reduced_volume
 
 VOLUME_FACTORS = (0.8, 0.9, 1.0, 1.2, 1.4)
 """Volumes of the common crystals, relative to that at which nearest neighbours are d_nn apart [1]."""

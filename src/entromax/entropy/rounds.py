@@ -6,10 +6,9 @@ is run again gives the same files.
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import compress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,18 +23,11 @@ from entromax.entropy.strata import DatasetState, log_edges
 from entromax.features import Features, build, evaluate
 from entromax.runtime import atomic_path, config_hash, write_json
 from entromax.structures.constraints import allowed
+from entromax.structures.geometry import reduced_volume
 from entromax.structures.identity import with_sid
 from entromax.structures.io import read_structures, write_structures
-from entromax.structures.rescale import reduced_volume
 
 logger = logging.getLogger("entromax.entropy")
-
-Library = LibrarySettings | Mapping[str, Any]
-
-
-def library_settings(library: Library) -> LibrarySettings:
-    """Return validated settings, from settings or from the section ``library`` of a configuration."""
-    return library if isinstance(library, LibrarySettings) else LibrarySettings.model_validate(dict(library))
 
 
 def feature_hash(settings: FeatureSettings) -> str:
@@ -54,14 +46,14 @@ def structure_blocks(
     return state.blocks(evaluate(structures, features), sizes, volumes), state.stratum(volumes)
 
 
-def reference_sample(library: Library, *, seed: int, structures: str | Path, state: str | Path) -> None:
+def reference_sample(settings: LibrarySettings, *, seed: int, structures: str | Path, state: str | Path) -> None:
     """Draw random relaxed structures and write them and the empty state that they normalise.
 
     They fix mean and scale of the features, once for all rounds, and are the random set that the library is compared
     with.
 
     Args:
-        library: section ``library`` of the configuration.
+        settings: of the library.
         seed: seed of the campaign.
         structures: written, the random structures.
         state: written, the state before round 1.
@@ -69,7 +61,6 @@ def reference_sample(library: Library, *, seed: int, structures: str | Path, sta
     Raises:
         ValueError: the settings allow no structures, or features that do not vary.
     """
-    settings = library_settings(library)
     features = build(settings.features)
     edges = log_edges(settings.cells.volume, settings.entropy.strata)
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0, 0]))
@@ -92,7 +83,7 @@ def reference_sample(library: Library, *, seed: int, structures: str | Path, sta
 
 
 def maximise_batch(
-    library: Library,
+    settings: LibrarySettings,
     *,
     state: str | Path,
     seed: int,
@@ -104,7 +95,7 @@ def maximise_batch(
     """Grow one batch of candidates against the state of the round before.
 
     Args:
-        library: section ``library`` of the configuration.
+        settings: of the library.
         state: state that the round starts from.
         seed: seed of the campaign.
         round: number of the round, from 1.
@@ -116,7 +107,6 @@ def maximise_batch(
     Raises:
         ValueError: the state belongs to other features, or the settings allow no structures.
     """
-    settings = library_settings(library)
     start = load_state(state, settings)
     device = choose_device(settings.optimiser.device)
     features = build(settings.features, getattr(torch, settings.optimiser.precision), device)
@@ -139,7 +129,7 @@ def maximise_batch(
 
 
 def merge_round(
-    library: Library,
+    settings: LibrarySettings,
     *,
     state: str | Path,
     candidates: Sequence[str | Path],
@@ -153,7 +143,7 @@ def merge_round(
     the size of the dataset so far.
 
     Args:
-        library: section ``library`` of the configuration.
+        settings: of the library.
         state: state that the round started from.
         candidates: files of the batches.
         structures: written, the accepted structures, best first in each stratum; info gains ``gain_nats``.
@@ -163,7 +153,6 @@ def merge_round(
     Raises:
         ValueError: the state belongs to other features.
     """
-    settings = library_settings(library)
     start = load_state(state, settings)
     read = [atoms for path in candidates for atoms in read_structures(path)]
     unique = list({atoms.info["sid"]: atoms for atoms in reversed(read)}.values())[::-1]

@@ -10,9 +10,9 @@ from entromax.config.models import CellSettings, SeedSettings
 from entromax.entropy.moves import Direction, Fire, displace, force_of
 from entromax.entropy.objective import Objective
 from entromax.features import Batch
+from entromax.structures.geometry import reduced_volume
 from entromax.structures.identity import quantise
 from entromax.structures.random_cells import random_cell, random_structures
-from entromax.structures.rescale import reduced_volume
 
 _ATTEMPTS = 50
 _RELAXED = 1e-8

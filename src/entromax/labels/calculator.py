@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,12 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.geometry import get_distances
 
 from entromax.config.models import ElementSettings, LabelSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.record import Record
 from entromax.labels.run import label_structures
 from entromax.structures import with_sid
+from entromax.structures.geometry import bare
+from entromax.structures.kinds import PROPERTY
 
 
 class NoLabelError(RuntimeError):
@@ -29,9 +32,8 @@ class LabelCalculator(Calculator):
     Args:
         element: chemical symbol.
         settings: settings of the element.
-        limits: time and attempts per structure, and the store.
-        workers: structures labelled at the same time by :meth:`label`.
-        wall_time: seconds that all calls together may take.
+        limits: time and attempts per structure.
+        budget: label store, workers that :meth:`label` may use, and the time of all calls together.
     """
 
     def __init__(
@@ -39,17 +41,13 @@ class LabelCalculator(Calculator):
         element: str,
         settings: ElementSettings,
         limits: LabelSettings,
-        *,
-        store: str | Path | None = None,
-        workers: int = 1,
-        wall_time: float | None = None,
+        budget: LabelBudget,
     ) -> None:
         super().__init__()
         self.implemented_properties = ["energy", "free_energy", "forces", "stress"]
-        self.element, self.settings, self.workers = element, settings, workers
+        self.element, self.settings, self.budget = element, settings, budget
         self.limits = limits.model_copy(update={"min_distance": 0.0, "max_force": float("inf")})
-        self.store = limits.store if store is None else store
-        self.deadline = None if wall_time is None else time.monotonic() + wall_time
+        self.deadline = None if budget.wall_time is None else time.monotonic() + budget.wall_time
 
     def label(self, structures: Sequence[Atoms]) -> list[Record]:
         """Return the records of several structures, which are labelled at the same time where there are workers.
@@ -60,21 +58,19 @@ class LabelCalculator(Calculator):
         """
         prepared = []
         for atoms in structures:
-            bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
-            one = with_sid(bare)
-            one.info |= {"element": self.element, "config_type": "property", "library_sid": ""}
+            one = with_sid(bare(atoms))
+            one.info |= {"element": self.element, "config_type": PROPERTY, "library_sid": ""}
             if "kpts" in atoms.info:
                 one.info["kpts"] = atoms.info["kpts"]
             prepared.append(one)
+        left = None if self.deadline is None else self.deadline - time.monotonic()
         return label_structures(
             prepared,
             element=self.element,
             d_nn=self.settings.d_nn,
             reference=self.settings.reference,
             limits=self.limits,
-            store=self.store,
-            workers=self.workers,
-            wall_time=None if self.deadline is None else self.deadline - time.monotonic(),
+            budget=replace(self.budget, wall_time=left),
         )
 
     def calculate(

@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 
 from entromax.config.models import LabelSettings
-from entromax.labels.engines.base import Label, is_isolated
+from entromax.labels.engines.base import Label
+from entromax.structures.geometry import shortest_distance
+from entromax.structures.kinds import is_isolated, kind_of
 
 State = Literal["converged", "unconverged", "timeout", "crashed", "rejected"]
 STATES: tuple[State, ...] = ("converged", "unconverged", "timeout", "crashed", "rejected")
@@ -128,7 +129,7 @@ def new_record(atoms: Atoms, settings: str, engine: str, state: State, **values:
         state=state,
         element=str(atoms.info.get("element", "")),
         library_sid=str(atoms.info.get("library_sid", "")),
-        config_type=str(atoms.info.get("config_type", "library")),
+        config_type=kind_of(atoms),
         settings=settings,
         numbers=atoms.numbers.tolist(),
         cell=atoms.cell.array.tolist(),
@@ -155,10 +156,10 @@ def too_close(atoms: Atoms, min_distance: float) -> str:
     """
     if is_isolated(atoms) or min_distance <= 0:
         return ""
-    distances = neighbor_list("d", atoms, min_distance)
-    if len(distances) == 0:
+    distance = shortest_distance(atoms, min_distance)
+    if distance == np.inf:
         return ""
-    return f"atoms {distances.min():.3f} Å apart, closer than min_distance = {min_distance:.3f} Å"
+    return f"atoms {distance:.3f} Å apart, closer than min_distance = {min_distance:.3f} Å"
 
 
 def judge(record: Record, atoms: Atoms, limits: LabelSettings, rungs: int) -> Record | None:

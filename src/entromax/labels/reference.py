@@ -9,12 +9,14 @@ import pandas as pd
 from ase import Atoms
 
 from entromax.config.models import ElementSettings, LabelSettings, ReferenceSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import resolve
-from entromax.labels.engines.base import ISOLATED, kpoint_mesh
+from entromax.labels.engines.base import kpoint_mesh
 from entromax.labels.ledger import write_outputs
 from entromax.labels.run import label_structures
 from entromax.labels.shard import describe_states
 from entromax.structures import eos_structures, with_sid
+from entromax.structures.kinds import ISOLATED
 
 logger = logging.getLogger("entromax.labels")
 
@@ -29,9 +31,7 @@ def label_reference(
     element: str,
     settings: ElementSettings,
     limits: LabelSettings,
-    store: str | Path | None = None,
-    workers: int = 1,
-    wall_time: float | None = None,
+    budget: LabelBudget,
 ) -> pd.DataFrame:
     """Label the free atom and the crystals of one element with the engine and the settings of its training set.
 
@@ -48,9 +48,7 @@ def label_reference(
         d_nn=settings.d_nn,
         reference=settings.reference,
         limits=limits,
-        store=limits.store if store is None else store,
-        workers=workers,
-        wall_time=wall_time,
+        budget=budget,
     )
     atom = next(record for record in records if record.config_type == ISOLATED)
     if atom.state != "converged":

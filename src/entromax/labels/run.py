@@ -14,6 +14,7 @@ from typing import Any
 from ase import Atoms
 
 from entromax.config.models import LabelSettings, ReferenceSettings
+from entromax.labels.budget import Clock, LabelBudget
 from entromax.labels.engines import (
     engine_available,
     engine_version,
@@ -26,11 +27,10 @@ from entromax.labels.isolation import Worker, WorkerStoppedError
 from entromax.labels.record import Attempt, Record, State, judge, new_record, next_rung, too_close, wanted_mesh
 from entromax.labels.store import LabelStore
 from entromax.labels.worker import Task
+from entromax.structures.kinds import kind_of
 
 logger = logging.getLogger("entromax.labels")
 
-RESERVE = 60.0
-"""Seconds kept back at the end of the wall time for writing the outputs; 10 % of a wall time below 10 minutes."""
 FAILURES: dict[str, State] = {
     "unconverged": "unconverged",
     "timeout": "timeout",
@@ -46,24 +46,6 @@ class OutOfTimeError(RuntimeError):
     """The job stops before its wall time; what it has labelled is in the store."""
 
 
-@dataclass
-class Clock:
-    """Time that is left; ``wall_time`` None: for ever."""
-
-    wall_time: float | None = None
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def budget(self) -> float:
-        """Seconds that may be spent on labelling in all."""
-        return float("inf") if self.wall_time is None else self.wall_time - min(RESERVE, 0.1 * self.wall_time)
-
-    @property
-    def left(self) -> float:
-        """Seconds left for labelling."""
-        return self.budget - (time.monotonic() - self.started)
-
-
 def label_structures(
     structures: Sequence[Atoms],
     *,
@@ -71,9 +53,7 @@ def label_structures(
     d_nn: float,
     reference: ReferenceSettings,
     limits: LabelSettings,
-    store: str | Path,
-    workers: int = 1,
-    wall_time: float | None = None,
+    budget: LabelBudget,
 ) -> list[Record]:
     """Return one record in a final state for every structure, in their order; label only what the store lacks.
 
@@ -83,16 +63,14 @@ def label_structures(
         d_nn: nearest-neighbour distance of the element [Å], unit of ``limits.min_distance``.
         reference: settings of the engine.
         limits: what is rejected, how long and how often an attempt is made.
-        store: folder of the label store.
-        workers: structures labelled at the same time, one process each.
-        wall_time: seconds this call may take.
+        budget: label store, workers and time of this call.
 
     Raises:
         EngineUnavailableError: the engine cannot work here.
         OutOfTimeError: the wall time is nearly over; call again to go on.
         ValueError: structures without ``sid``.
     """
-    clock = Clock(wall_time)
+    clock = Clock(budget.wall_time)
     _require_sids(structures)
     message = engine_available(reference)
     if message:
@@ -107,7 +85,7 @@ def label_structures(
     settings, version = physics_hash(reference), engine_version(reference)
     results: dict[str, Record] = {}
     todo: dict[str, tuple[Atoms, Record | None]] = {}
-    with LabelStore(store, element, settings) as labels:
+    with LabelStore(budget.store, element, settings) as labels:
         labels.describe(reference.model_dump(mode="json"))
         known = {
             sid: record
@@ -131,15 +109,15 @@ def label_structures(
             *(element, version, settings, len(structures), len(results), len(todo)),
         )
         job = _Job(reference, limits, rungs, settings, version, clock, labels)
-        for number, record in enumerate(job.label(list(todo.values()), workers), start=1):
+        for number, record in enumerate(job.label(list(todo.values()), budget.workers), start=1):
             atoms = todo[record.sid][0]
             results[record.sid] = judge(record, atoms, limits, len(rungs)) or record
-            _log_progress(results[record.sid], number, len(todo), clock, workers)
+            _log_progress(results[record.sid], number, len(todo), clock)
     left = len({atoms.info["sid"] for atoms in structures}) - len(results)
     if left:
         raise OutOfTimeError(
-            f"{element}: stopped before the wall time of {wall_time:.0f} s with {left} of {len(structures)} structures "
-            f"to go; everything labelled so far is in {labels.folder}: run the job again to continue"
+            f"{element}: stopped before the wall time of {budget.wall_time:.0f} s with {left} of {len(structures)} "
+            f"structures to go; everything labelled so far is in {labels.folder}: run the job again to continue"
         )
     return [_for_this_purpose(results[atoms.info["sid"]], atoms) for atoms in structures]
 
@@ -149,7 +127,7 @@ def _for_this_purpose(record: Record, atoms: Atoms) -> Record:
     return replace(
         record,
         library_sid=str(atoms.info.get("library_sid", "")),
-        config_type=str(atoms.info.get("config_type", "library")),
+        config_type=kind_of(atoms),
     )
 
 
@@ -159,7 +137,7 @@ def _require_sids(structures: Sequence[Atoms]) -> None:
             raise ValueError(f"structure {number} has no sid in its info: make structures with entromax.structures")
 
 
-def _log_progress(record: Record, number: int, total: int, clock: Clock, workers: int) -> None:
+def _log_progress(record: Record, number: int, total: int, clock: Clock) -> None:
     elapsed = time.monotonic() - clock.started
     logger.info(
         "%d/%d %s %s %.1f s, %d attempt%s%s, %.0f min to go",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from entromax.config.models import LabelSettings, ReferenceSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.ledger import write_outputs
 from entromax.labels.run import label_structures
 from entromax.structures import read_structures
@@ -22,9 +23,7 @@ def label_shard(
     d_nn: float,
     reference: ReferenceSettings,
     limits: LabelSettings,
-    store: str | Path | None = None,
-    workers: int = 1,
-    wall_time: float | None = None,
+    budget: LabelBudget,
 ) -> pd.DataFrame:
     """Label one shard; every structure ends in one typed state, a failing structure never stops the shard.
 
@@ -36,9 +35,7 @@ def label_shard(
         d_nn: nearest-neighbour distance of the element [Å].
         reference: settings of the engine.
         limits: what is rejected, how long and how often an attempt is made.
-        store: folder of the label store; None: ``limits.store``.
-        workers: structures labelled at the same time, one process each.
-        wall_time: seconds the job may take; it stops by itself before.
+        budget: label store, workers and time of the job.
 
     Returns:
         The ledger.
@@ -53,9 +50,7 @@ def label_shard(
         d_nn=d_nn,
         reference=reference,
         limits=limits,
-        store=limits.store if store is None else store,
-        workers=workers,
-        wall_time=wall_time,
+        budget=budget,
     )
     table = write_outputs(records, labels, ledger)
     logger.info("%s: %s", structures, describe_states(table))

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from entromax.config.models.potentials import LinearSettings
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
+from entromax.structures.geometry import right_handed
 
 if TYPE_CHECKING:
     from entromax.potentials.ace_model import AceBasis, AceModel
@@ -60,7 +61,7 @@ class AceFamily(Family[AceSettings]):
 
     def fit(self, data: FitData, settings: AceSettings, folder: Path) -> dict[str, Any]:
         """Fit structure by structure; see ``Family.fit``."""
-        from entromax.potentials.ace_model import ACTIVE_SET, MODEL, AceBasis, AceCalculator, AceModel, right_handed
+        from entromax.potentials.ace_model import ACTIVE_SET, MODEL, AceBasis, AceCalculator, AceModel
         from entromax.potentials.linear import NormalEquations
         from entromax.potentials.uncertainty import calibration
 

@@ -17,6 +17,7 @@ from ase.stress import voigt_6_to_full_3x3_strain
 from entromax.potentials.snap_model import with_room
 from entromax.potentials.zbl import Zbl, lammps_commands, zbl_of
 from entromax.runtime import atomic_path
+from entromax.structures.geometry import right_handed
 
 BASIS, ACTIVE_SET, MODEL, LAMMPS = "ace.yaml", "ace.asi", "ace.npz", "ace.yace"
 STRAIN = 1e-4
@@ -179,10 +180,3 @@ class AceCalculator(Calculator):
 def _spread(deviations: np.ndarray) -> Any:
     """Return the root mean square over the members, the first axis."""
     return np.sqrt(np.mean(deviations**2, axis=0))
-
-
-def right_handed(atoms: Atoms) -> Atoms:
-    """Return the same crystal in a right-handed cell; pyace calls others extreme shapes."""
-    if atoms.cell.handedness > 0:
-        return atoms
-    return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell.array[[1, 0, 2]], pbc=atoms.pbc)

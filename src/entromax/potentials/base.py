@@ -10,8 +10,8 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from entromax.config.models import PotentialSettings
-from entromax.labels.engines.base import ISOLATED
 from entromax.registry import FAMILIES, Entry
+from entromax.structures.kinds import ISOLATED
 
 S = TypeVar("S", bound=PotentialSettings)
 CARD = "potential.json"

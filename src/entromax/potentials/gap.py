@@ -15,9 +15,10 @@ from ase.data import atomic_numbers
 from pydantic import Field
 
 from entromax.config.models import FamilySettings
-from entromax.labels.engines.base import ISOLATED
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
 from entromax.structures import write_structures
+from entromax.structures.geometry import bare
+from entromax.structures.kinds import ISOLATED, kind_of
 
 MODEL, LOG, TRAINING = "gap.xml", "gap_fit.log", "train.extxyz"
 SPARSE_JITTER = 1e-8
@@ -112,7 +113,7 @@ def weighted(structures: Sequence[Atoms], settings: GapSettings, box: float) -> 
     atom.info = {"REF_energy": free.info["REF_energy"], "config_type": ISOLATED, "energy_sigma": SIGMA_ATOM}
     prepared = [atom]
     for atoms in bulk:
-        copy = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        copy = bare(atoms)
         copy.arrays["REF_forces"] = atoms.arrays["REF_forces"]
         excess = float(atoms.info["REF_energy"]) / len(atoms) - lowest
         scale = float(np.exp(excess / (2 * settings.energy_scale)))
@@ -122,7 +123,7 @@ def weighted(structures: Sequence[Atoms], settings: GapSettings, box: float) -> 
             "REF_energy": float(atoms.info["REF_energy"]),
             # Nine numbers in a row: ASE writes a 3 x 3 array as JSON, which gap_fit skips without a word.
             "REF_virial": np.array([xx, xy, xz, xy, yy, yz, xz, yz, zz]),
-            "config_type": str(atoms.info.get("config_type", "library")),
+            "config_type": kind_of(atoms),
             "energy_sigma": scale * settings.sigma_energy * len(atoms) ** 0.5,
             "force_sigma": scale * settings.sigma_force,
             "virial_sigma": scale * settings.sigma_stress * volume,

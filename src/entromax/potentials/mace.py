@@ -14,9 +14,10 @@ from ase.calculators.calculator import BaseCalculator
 from pydantic import Field
 
 from entromax.config.models.potentials import WeightedSettings
-from entromax.labels.engines.base import ISOLATED
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
 from entromax.structures import write_structures
+from entromax.structures.geometry import bare
+from entromax.structures.kinds import is_isolated
 
 NAME = "mace"
 MODEL, LAMMPS_MODEL, LOG = f"{NAME}.model", f"{NAME}.model-lammps.pt", "mace.log"
@@ -93,11 +94,11 @@ def weighted(structures: Sequence[Atoms], energy_scale: float) -> list[Atoms]:
         energy_scale: E is the energy above the lowest structure [eV/atom].
     """
     energies = [float(atoms.info["REF_energy"]) / len(atoms) for atoms in structures]
-    free = [atoms.info.get("config_type") == ISOLATED for atoms in structures]
+    free = [is_isolated(atoms) for atoms in structures]
     lowest = min((energy for energy, alone in zip(energies, free, strict=True) if not alone), default=0.0)
     copies = []
     for atoms, energy, alone in zip(structures, energies, free, strict=True):
-        copy = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        copy = bare(atoms)
         copy.arrays["REF_forces"] = atoms.arrays["REF_forces"]
         copy.info = {key: atoms.info[key] for key in ("REF_energy", "REF_stress")}
         copy.info["config_type"] = "IsolatedAtom" if alone else "Default"

@@ -8,7 +8,8 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from scipy.stats import norm, spearmanr
 
-from entromax.labels.engines.base import ISOLATED
+from entromax.structures.geometry import bare
+from entromax.structures.kinds import without_free_atoms
 
 LEVELS = (0.5, 0.6827, 0.8, 0.9, 0.9545)
 """Nominal probabilities of the intervals whose coverage is counted; the second one sets the scale."""
@@ -27,11 +28,8 @@ def errors_and_bars(
         ``energy``: one per structure [eV/atom]; ``forces``: one per component [eV/Å].
     """
     energy, forces = [], []
-    for atoms in structures:
-        if atoms.info.get("config_type") == ISOLATED:
-            continue
-        bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-        calculator.calculate(bare, ["energy", "forces", "energy_std", "forces_std"], ["positions"])
+    for atoms in without_free_atoms(structures):
+        calculator.calculate(bare(atoms), ["energy", "forces", "energy_std", "forces_std"], ["positions"])
         results = calculator.results
         energy.append(np.array([results["energy"] - atoms.info["REF_energy"], results["energy_std"]]) / len(atoms))
         forces.append(np.stack([results["forces"] - atoms.arrays["REF_forces"], results["forces_std"]]).reshape(2, -1))

@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from entromax.config.models import CampaignSettings, Thresholds
-from entromax.progress import shard_files
+from entromax.layout import ElementFolder
 
 
 class Written(BaseModel):
@@ -252,7 +252,7 @@ def load_element_results(folder: str | Path, element: str, settings: CampaignSet
         element=element,
         folder=root,
         settings=settings,
-        ledger=read_ledgers(shard_files(root, "labels/shard_*.parquet")),
+        ledger=read_ledgers([path for part in ElementFolder(root).trained_on for path in part.ledgers]),
         roles=read_json(root / "dataset" / "summary.json").get("roles", {}),
         manifest=pd.read_parquet(manifest) if manifest.is_file() else pd.DataFrame(),
         potentials=[load_potential_results(root, name) for name in settings.potentials],

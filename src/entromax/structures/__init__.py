@@ -2,9 +2,10 @@
 
 from entromax.structures.conventional import conventional_structures, make_conventional
 from entromax.structures.crystals import crystal, eos_structures
+from entromax.structures.geometry import reduced_volume
 from entromax.structures.identity import content_hash, quantise, with_sid
 from entromax.structures.io import read_structures, write_structures
-from entromax.structures.rescale import reduced_volume, scale_structure, scale_structures
+from entromax.structures.rescale import scale_structure, scale_structures
 from entromax.structures.shipped import library_structures, read_library
 
 __all__ = [

@@ -76,7 +76,7 @@ def shape_energy(cells: Tensor, min_height: float) -> Tensor:
     return 10 * (missing**2).sum(dim=1)
 
 
-def closest_pairs(vectors: Tensor, pair_system: Tensor, n_systems: int) -> Tensor:
+def shortest_distances(vectors: Tensor, pair_system: Tensor, n_systems: int) -> Tensor:
     """Return [S] smallest pair distances; infinite where a structure has no pair in the list."""
     lengths = torch.linalg.vector_norm(vectors.detach(), dim=1)
     infinite = torch.full((n_systems,), torch.inf, dtype=lengths.dtype, device=lengths.device)
@@ -103,7 +103,7 @@ def hard_violations(
     """Compare with the hard bounds: distance >= 0.9 core_radius, v* inside its range, heights >= min_height.
 
     Args:
-        closest: [S] smallest distances, periodic self-images included (:func:`closest_pairs`).
+        closest: [S] smallest distances, periodic self-images included (:func:`shortest_distances`).
         cells: [S, 3, 3].
         sizes: [S] atoms per structure.
         settings: the bounds.

@@ -10,7 +10,7 @@ is ruled by its repulsive core. Neither needs a potential fitted before, so the 
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 
@@ -22,8 +22,9 @@ from ase.neighborlist import neighbor_list
 
 from entromax.config.models import ElementSettings
 from entromax.structures.crystals import crystal
+from entromax.structures.geometry import bare, deformed, shortest_distance
 from entromax.structures.identity import with_sid
-from entromax.structures.io import write_structures
+from entromax.structures.io import write_shards
 
 logger = logging.getLogger("entromax.structures")
 
@@ -70,7 +71,7 @@ def conventional_structures(element: str, settings: ElementSettings, *, n: int, 
 
 
 def make_conventional(
-    shards: Sequence[str | Path],
+    shards: str | Path,
     *,
     element: str,
     settings: ElementSettings,
@@ -79,18 +80,12 @@ def make_conventional(
     shard_size: int,
     seed: int,
 ) -> None:
-    """Write the conventional set to its shard files; structure k goes to shard ``k // shard_size``.
+    """Write the conventional set to a folder of shards, see :func:`entromax.structures.io.write_shards`.
 
     Other arguments and errors are those of :func:`conventional_structures`.
-
-    Raises:
-        ValueError: the shards cannot hold ``n`` structures.
     """
-    if len(shards) * shard_size < n:
-        raise ValueError(f"{element}: {len(shards)} shards of {shard_size} cannot hold {n} structures")
     structures = conventional_structures(element, settings, n=n, atoms=atoms, seed=seed)
-    for index, path in enumerate(shards):
-        write_structures(path, structures[index * shard_size : (index + 1) * shard_size])
+    write_shards(shards, structures, n=n, shard_size=shard_size)
     logger.info("%s: %d conventional structures", element, n)
 
 
@@ -99,7 +94,7 @@ def _structure(element: str, settings: ElementSettings, k: int, atoms: int, rng:
     limit = CLOSEST * settings.d_nn
     for _ in range(TRIES):
         made = with_sid(_BUILDERS[kind](element, settings, atoms, rng))
-        if len(neighbor_list("d", made, limit)) == 0:
+        if shortest_distance(made, limit) == np.inf:
             made.info |= {"element": element, "library_sid": "", "config_type": kind}
             return made
     raise ValueError(
@@ -113,20 +108,20 @@ def _strained(element: str, settings: ElementSettings, _: int, rng: np.random.Ge
     primitive = _some_crystal(element, settings, rng)
     strain = rng.uniform(-STRAIN, STRAIN, (3, 3))
     deformation = np.eye(3) + (strain + strain.T) / 2
-    return _deformed(primitive, deformation * rng.uniform(*VOLUME) ** (1 / 3))
+    return deformed(primitive, deformation * rng.uniform(*VOLUME) ** (1 / 3))
 
 
 def _thermal(element: str, settings: ElementSettings, atoms: int, rng: np.random.Generator) -> Atoms:
     """Return a snapshot of a hot crystal."""
-    cell = _supercell(_some_crystal(element, settings, rng), 2, atoms, rng)
-    cell = _deformed(cell, np.eye(3) * rng.uniform(*THERMAL_VOLUME) ** (1 / 3))
+    cell = _random_supercell(_some_crystal(element, settings, rng), 2, atoms, rng)
+    cell = deformed(cell, np.eye(3) * rng.uniform(*THERMAL_VOLUME) ** (1 / 3))
     return vibrate(cell, LINDEMANN * settings.d_nn * np.sqrt(rng.uniform(0.02, 1.2)), rng)
 
 
 def _melt(element: str, settings: ElementSettings, atoms: int, rng: np.random.Generator) -> Atoms:
     """Return a snapshot of Lennard-Jones dynamics far above melting, started at the ground state."""
-    cell = _supercell(_ground_state(element, settings), atoms // 2 + 1, atoms, rng)
-    cell = _deformed(cell, np.eye(3) * rng.uniform(*MELT_VOLUME) ** (1 / 3))
+    cell = _random_supercell(_ground_state(element, settings), atoms // 2 + 1, atoms, rng)
+    cell = deformed(cell, np.eye(3) * rng.uniform(*MELT_VOLUME) ** (1 / 3))
     sigma = settings.d_nn / 2 ** (1 / 6)
     cell.calc = LennardJones(sigma=sigma, epsilon=1.0, rc=2.5 * sigma)
     temperature = rng.uniform(*MELT_TEMPERATURE) / units.kB
@@ -134,14 +129,14 @@ def _melt(element: str, settings: ElementSettings, atoms: int, rng: np.random.Ge
     tau = sigma * float(np.sqrt(cell.get_masses()[0]))
     motion = Langevin(cell, 0.005 * tau, temperature_K=temperature, friction=1 / tau, fixcm=False, rng=rng)
     motion.run(MELT_STEPS)
-    return _bare(cell)
+    return bare(cell)
 
 
 def _vacancy(element: str, settings: ElementSettings, atoms: int, rng: np.random.Generator) -> Atoms:
     """Return the ground state with one atom missing, slightly vibrating."""
-    cell = _supercell(_ground_state(element, settings), max(2, atoms // 2 + 1), max(2, atoms), rng)
+    cell = _random_supercell(_ground_state(element, settings), max(2, atoms // 2 + 1), max(2, atoms), rng)
     del cell[int(rng.integers(len(cell)))]
-    cell = _deformed(cell, np.eye(3) * rng.uniform(*THERMAL_VOLUME) ** (1 / 3))
+    cell = deformed(cell, np.eye(3) * rng.uniform(*THERMAL_VOLUME) ** (1 / 3))
     return vibrate(cell, LINDEMANN * settings.d_nn * np.sqrt(rng.uniform(0.0, 0.3)), rng)
 
 
@@ -185,7 +180,7 @@ def vibrate(atoms: Atoms, amplitude: float, rng: np.random.Generator) -> Atoms:
         rng: random numbers.
     """
     n = len(atoms)
-    reach = 1.3 * _shortest_distance(atoms)
+    reach = 1.3 * shortest_distance(atoms)
     stiffness = ON_SITE * np.eye(3 * n).reshape(n, 3, n, 3)
     for i, j, bond in zip(*neighbor_list("ijD", atoms, reach), strict=True):
         along = np.outer(bond, bond) / (bond @ bond)
@@ -195,21 +190,13 @@ def vibrate(atoms: Atoms, amplitude: float, rng: np.random.Generator) -> Atoms:
     covariance = np.linalg.inv(stiffness.reshape(3 * n, 3 * n))
     centre = np.eye(3 * n) - np.kron(np.full((n, n), 1 / n), np.eye(3))
     covariance = centre @ covariance @ centre
-    displaced = _bare(atoms)
+    displaced = bare(atoms)
     if n > 1:
         covariance *= n * amplitude**2 / np.trace(covariance)
         values, vectors = np.linalg.eigh(covariance)
         drawn = vectors @ (np.sqrt(values.clip(min=0)) * rng.standard_normal(3 * n))
         displaced.positions += drawn.reshape(n, 3)
     return displaced
-
-
-def _shortest_distance(atoms: Atoms) -> float:
-    """Return the shortest distance between atoms, images included [Å]."""
-    reach = 2 * (atoms.get_volume() / len(atoms)) ** (1 / 3)
-    while len(distances := neighbor_list("d", atoms, reach)) == 0:
-        reach *= 2
-    return float(distances.min())
 
 
 def _ground_state(element: str, settings: ElementSettings) -> Atoms:
@@ -227,7 +214,7 @@ def _some_crystal(element: str, settings: ElementSettings, rng: np.random.Genera
     return crystal(name, element, chosen.volume, chosen.c_over_a, chosen.u)
 
 
-def _supercell(primitive: Atoms, smallest: int, largest: int, rng: np.random.Generator) -> Atoms:
+def _random_supercell(primitive: Atoms, smallest: int, largest: int, rng: np.random.Generator) -> Atoms:
     """Return a random supercell of ``smallest`` to ``largest`` atoms, all sizes equally likely; else the smallest."""
     repeats: dict[int, list[tuple[int, int, int]]] = {}
     for a, b, c in product((1, 2, 3), repeat=3):
@@ -235,15 +222,3 @@ def _supercell(primitive: Atoms, smallest: int, largest: int, rng: np.random.Gen
     sizes = [size for size in repeats if smallest <= size <= largest] or [min(repeats)]
     chosen = repeats[sizes[int(rng.integers(len(sizes)))]]
     return primitive.repeat(chosen[int(rng.integers(len(chosen)))])
-
-
-def _deformed(atoms: Atoms, deformation: np.ndarray) -> Atoms:
-    """Return ``atoms`` after a homogeneous deformation (3 x 3)."""
-    copy = _bare(atoms)
-    copy.set_cell(atoms.cell.array @ deformation, scale_atoms=True)
-    return copy
-
-
-def _bare(atoms: Atoms) -> Atoms:
-    """Return species, cell and positions alone."""
-    return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)

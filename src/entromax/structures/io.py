@@ -9,6 +9,7 @@ import ase.io
 from ase import Atoms
 from ase.io.formats import ioformats
 
+from entromax.layout import shard_file, shard_numbers
 from entromax.runtime import atomic_path
 
 _BOOLEANS = {"T", "F", "true", "false", "True", "False", "TRUE", "FALSE"}
@@ -82,6 +83,15 @@ def write_for_programs(output: str | Path, structures: Sequence[Atoms], format: 
         except (TypeError, KeyError, ValueError) as error:
             raise ValueError(f"ASE cannot write {format!r} from a structure alone ({error}); take another") from error
     return files
+
+
+def write_shards(folder: str | Path, structures: Sequence[Atoms], *, n: int, shard_size: int) -> None:
+    """Write structures to all the shards that ``n`` of them fill, the last ones empty where there are fewer.
+
+    Structures go in their order, ``shard_size`` to each shard: enlarging ``n`` never moves one.
+    """
+    for index, number in enumerate(shard_numbers(n, shard_size)):
+        write_structures(shard_file(folder, number), structures[index * shard_size : (index + 1) * shard_size])
 
 
 def _protect_strings(atoms: Atoms) -> Atoms:

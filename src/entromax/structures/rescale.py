@@ -7,22 +7,19 @@ from pathlib import Path
 
 from ase import Atoms
 
+from entromax.structures.geometry import reduced_volume
 from entromax.structures.identity import content_hash, quantise
-from entromax.structures.io import read_structures, write_structures
+from entromax.structures.io import read_structures, write_shards
+from entromax.structures.kinds import LIBRARY
 
 logger = logging.getLogger("entromax.structures")
-
-
-def reduced_volume(atoms: Atoms) -> float:
-    """Return the volume per atom; v* [d_nn^3] for a structure in reduced units."""
-    return float(atoms.get_volume()) / len(atoms)
 
 
 def scale_structure(atoms: Atoms, symbol: str, d_nn: float) -> Atoms:
     """Return a reduced structure as a structure of ``symbol`` with nearest-neighbour distance ``d_nn`` [Å].
 
     Cell and positions are multiplied by ``d_nn`` (METHOD section 1). Info of the result: ``sid`` (hash of the scaled
-    structure), ``library_sid`` (of the reduced one), ``element``, ``config_type = "library"``.
+    structure), ``library_sid`` (of the reduced one), ``element``, ``config_type``.
     """
     scaled = quantise(
         Atoms(
@@ -36,14 +33,14 @@ def scale_structure(atoms: Atoms, symbol: str, d_nn: float) -> Atoms:
         "sid": content_hash(scaled),
         "library_sid": str(atoms.info.get("sid", content_hash(atoms))),
         "element": symbol,
-        "config_type": "library",
+        "config_type": LIBRARY,
     }
     return scaled
 
 
 def scale_structures(
     library: str | Path,
-    shards: Sequence[str | Path],
+    shards: str | Path,
     *,
     element: str,
     d_nn: float,
@@ -55,8 +52,7 @@ def scale_structures(
 
     Args:
         library: ordered library, extended XYZ in reduced units; its order is kept.
-        shards: files to write; structure k goes to shard ``k // shard_size``, so that enlarging ``n`` never moves one.
-            Every file is written, also an empty one.
+        shards: folder to write, see :func:`entromax.structures.io.write_shards`.
         element: chemical symbol.
         d_nn: nearest-neighbour distance of the element's ground state [Å].
         volume: smallest and largest reduced volume per atom v* [d_nn^3].
@@ -64,10 +60,8 @@ def scale_structures(
         shard_size: structures per shard.
 
     Raises:
-        ValueError: the shards cannot hold ``n`` structures, or no library structure lies inside ``volume``.
+        ValueError: no library structure lies inside ``volume``.
     """
-    if len(shards) * shard_size < n:
-        raise ValueError(f"{element}: {len(shards)} shards of {shard_size} cannot hold {n} structures")
     low, high = volume
     structures = read_structures(library)
     fitting = (atoms for atoms in structures if low <= reduced_volume(atoms) <= high)
@@ -84,6 +78,5 @@ def scale_structures(
             "raise library.rounds or lower labels.structures",
             *(element, len(scaled), len(structures), library, low, high, n),
         )
-    for index, path in enumerate(shards):
-        write_structures(path, scaled[index * shard_size : (index + 1) * shard_size])
+    write_shards(shards, scaled, n=n, shard_size=shard_size)
     return len(scaled)

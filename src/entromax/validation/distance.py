@@ -8,6 +8,8 @@ from ase import Atoms
 
 from entromax.config.models import FeatureSettings
 from entromax.features import build, evaluate
+from entromax.structures.geometry import reduced
+from entromax.structures.kinds import without_free_atoms
 
 BLOCK = 1024
 """Environments compared with the whole training set at once; bounds the memory."""
@@ -31,11 +33,11 @@ def distance_to_training(
         One distance per structure; infinite without a training structure.
     """
     descriptor = build(features)
-    bulk = [atoms for atoms in training if atoms.info.get("config_type") != "isolated_atom"]
+    bulk = without_free_atoms(training)
     if not bulk or not structures:
         return np.full(len(structures), np.inf)
-    known = evaluate([_reduced(atoms, d_nn) for atoms in bulk], descriptor)
-    wanted = evaluate([_reduced(atoms, d_nn) for atoms in structures], descriptor)
+    known = evaluate([reduced(atoms, d_nn) for atoms in bulk], descriptor)
+    wanted = evaluate([reduced(atoms, d_nn) for atoms in structures], descriptor)
     spread = known.std(axis=0)
     varied = spread > 1e-9 * np.abs(known).max()  # a constant feature tells nothing, its noise must not
     scaled = [torch.from_numpy(q[:, varied] / spread[varied]) for q in (wanted, known)]
@@ -43,7 +45,3 @@ def distance_to_training(
     atom = torch.cat(nearest).numpy() / np.sqrt(max(1, varied.sum()))
     last = np.cumsum([len(atoms) for atoms in structures])
     return np.maximum.reduceat(atom, np.r_[0, last[:-1]])
-
-
-def _reduced(atoms: Atoms, d_nn: float) -> Atoms:
-    return Atoms(atoms.numbers, positions=atoms.positions / d_nn, cell=atoms.cell.array / d_nn, pbc=True)

@@ -14,10 +14,10 @@ from ase.filters import FrechetCellFilter
 from ase.md.langevin import Langevin
 from ase.md.md import MolecularDynamics
 from ase.md.verlet import VelocityVerlet
-from ase.neighborlist import neighbor_list
 from ase.optimize import FIRE
 
 from entromax.config.models import RobustnessSettings
+from entromax.structures.geometry import shortest_distance
 
 log = logging.getLogger(__name__)
 
@@ -54,22 +54,6 @@ class Limits:
     temperature: float = np.inf
 
 
-def supercell(atoms: Atoms, minimum: int) -> Atoms:
-    """Return a supercell of at least ``minimum`` atoms, grown along its shortest edge each time."""
-    repeats = np.ones(3, dtype=int)
-    lengths = atoms.cell.lengths()
-    while len(atoms) * repeats.prod() < minimum:
-        repeats[int(np.argmin(lengths * repeats))] += 1
-    copy = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True)
-    return copy.repeat(tuple(int(n) for n in repeats))
-
-
-def closest_pair(atoms: Atoms, cutoff: float) -> float:
-    """Return the shortest distance between atoms, periodic images included; ``cutoff`` [Å] when none is closer."""
-    distances = neighbor_list("d", atoms, cutoff)
-    return float(distances.min()) if len(distances) else cutoff
-
-
 def judge(atoms: Atoms, limits: Limits) -> str:
     """Return why the present state of ``atoms`` is unphysical, or an empty string."""
     potential, forces = atoms.get_potential_energy() / len(atoms), atoms.get_forces()
@@ -77,7 +61,7 @@ def judge(atoms: Atoms, limits: Limits) -> str:
         return NOT_FINITE
     if np.abs(forces).max() > MAX_FORCE:
         return f"force above {MAX_FORCE:g} eV/Å"
-    distance = closest_pair(atoms, limits.distance)
+    distance = shortest_distance(atoms, limits.distance)
     if distance < limits.distance:
         return f"atoms closer than {limits.distance:.2f} Å"
     if potential < limits.floor:
@@ -153,7 +137,7 @@ def hot_run(
     radius = covalent_radii[atoms.numbers[0]]
     distance = settings.min_distance_ratio * 2 * radius
     row: dict[str, Any] = {"temperature": temperature, "compression": compression, "atoms": len(atoms)}
-    if closest_pair(atoms, distance) < distance:
+    if shortest_distance(atoms, distance) < distance:
         reason = f"the perfect crystal is already closer than {distance:.2f} Å"
         return row | {"state": "skipped", "reason": reason, "time": 0.0, "closest": np.nan, "seconds": 0.0}
     atoms.calc = calculator
@@ -174,7 +158,7 @@ def hot_run(
         "state": "failed" if reason else "physical",
         "reason": reason,
         "time": done * settings.timestep,
-        "closest": closest_pair(atoms, 6 * radius) if finite else np.nan,
+        "closest": min(shortest_distance(atoms, 6 * radius), 6 * radius) if finite else np.nan,
         "seconds": time.perf_counter() - begun,
     }
 
@@ -265,7 +249,7 @@ def relaxation(
         "reason": reason,
         "steps": optimiser.nsteps,
         "converged": converged and not reason,
-        "closest": np.nan if reason or not finite else closest_pair(atoms, 6 * radius),
+        "closest": np.nan if reason or not finite else min(shortest_distance(atoms, 6 * radius), 6 * radius),
         "energy": np.nan if reason else float(atoms.get_potential_energy()) / len(atoms),
         "seconds": time.perf_counter() - begun,
     }

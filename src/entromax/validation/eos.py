@@ -12,7 +12,9 @@ from ase.calculators.calculator import BaseCalculator
 
 from entromax.potentials import load_potential
 from entromax.runtime import atomic_path, write_json
+from entromax.structures.geometry import bare
 from entromax.structures.io import read_structures
+from entromax.structures.kinds import ISOLATED, kind_of
 from entromax.validation.references import cohesive_energy, equations_of_state, phase_energies
 
 WIDE_RATIOS = np.linspace(0.6, 1.6, 26)
@@ -81,9 +83,9 @@ def potential_energies(structures: Sequence[Atoms], calculator: BaseCalculator) 
     """Return the energy per atom of every structure [eV/atom]."""
     energies = []
     for atoms in structures:
-        bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-        bare.calc = calculator
-        energies.append(float(bare.get_potential_energy()) / len(bare))
+        copy = bare(atoms)
+        copy.calc = calculator
+        energies.append(float(copy.get_potential_energy()) / len(copy))
     return np.array(energies)
 
 
@@ -167,23 +169,23 @@ def compare_crystals(
     """Compare E(V) of all labelled crystals; energies count from each source's minimum of the ground state.
 
     Args:
-        reference: labelled crystals (``config_type`` is the structure type) and the isolated atom, if labelled.
+        reference: labelled crystals (``config_type`` is the structure type) and the free atom, if labelled.
         calculator: the potential.
         symbol: element.
         ground_state: name of the ground-state crystal; must be among ``reference``.
 
     Returns:
         Curves and fit parameters of :func:`compare_crystal`, and rows of published energies. Parameters gain
-        ``phase_energy`` (above the ground
-        state, meV/atom) and, for the ground state, ``cohesive_energy`` [eV/atom] where the isolated atom is known.
+        ``phase_energy`` (above the ground state, meV/atom) and, for the ground state, ``cohesive_energy`` [eV/atom]
+        where the free atom is known.
 
     Raises:
         ValueError: the ground state is not among the labelled crystals.
     """
     kinds: dict[str, list[Atoms]] = {}
     for atoms in reference:
-        kinds.setdefault(str(atoms.info.get("config_type")), []).append(atoms)
-    isolated = kinds.pop("isolated_atom", [])
+        kinds.setdefault(kind_of(atoms), []).append(atoms)
+    isolated = kinds.pop(ISOLATED, [])
     if ground_state not in kinds:
         found = ", ".join(kinds) or "none"
         raise ValueError(f"ground state {ground_state!r} is not among the labelled crystals ({found}); label it first")
@@ -267,7 +269,7 @@ def validate_eos(
     """Write E(V) curves, fit parameters and the deviations from the reference of all labelled crystals.
 
     Args:
-        reference: extended XYZ of the labelled crystals and the isolated atom.
+        reference: extended XYZ of the labelled crystals and the free atom.
         potential: folder of the fitted potential.
         element: chemical symbol.
         ground_state: name of the ground-state crystal.

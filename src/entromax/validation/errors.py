@@ -13,7 +13,9 @@ from ase.calculators.calculator import BaseCalculator, PropertyNotImplementedErr
 from entromax.config.models import FeatureSettings
 from entromax.potentials import load_potential
 from entromax.runtime import atomic_path, write_json
+from entromax.structures.geometry import bare
 from entromax.structures.io import read_structures
+from entromax.structures.kinds import kind_of, without_free_atoms
 from entromax.validation.distance import distance_to_training
 
 ENERGY_EDGES = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, np.inf)
@@ -30,7 +32,7 @@ FORCE_COLUMNS = ("split", "sid", "reference", "potential")
 
 
 def predict(structures: Sequence[Atoms], calculator: BaseCalculator, split: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Compare a potential with the labels of ``structures``; isolated atoms are left out (they define the zero).
+    """Compare a potential with the labels of ``structures``; free atoms are left out (they define the zero).
 
     Args:
         structures: carry ``REF_energy`` [eV], ``REF_forces`` [eV/Å] and, when known, ``REF_stress`` [eV/Å^3].
@@ -43,7 +45,7 @@ def predict(structures: Sequence[Atoms], calculator: BaseCalculator, split: str)
         and one row per force component (``FORCE_COLUMNS``, eV/Å).
     """
     rows, forces = [], []
-    for atoms in _bulk(structures):
+    for atoms in without_free_atoms(structures):
         row, components = _compare(atoms, calculator)
         rows.append({"split": split, **row})
         components.insert(0, "sid", row["sid"])
@@ -55,19 +57,19 @@ def predict(structures: Sequence[Atoms], calculator: BaseCalculator, split: str)
 
 def _compare(atoms: Atoms, calculator: BaseCalculator) -> tuple[dict[str, Any], pd.DataFrame]:
     n = len(atoms)
-    bare = Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    bare.calc = calculator
+    copy = bare(atoms)
+    copy.calc = calculator
     # All at once: asked one after the other, some calculators (quippy) would start again each time.
     wanted = [name for name in ("energy", "forces", "stress") if name in calculator.implemented_properties]
-    calculator.calculate(bare, wanted, list(all_changes))
-    energy = float(bare.get_potential_energy()) / n
-    predicted, labelled = bare.get_forces(), atoms.arrays["REF_forces"]
+    calculator.calculate(copy, wanted, list(all_changes))
+    energy = float(copy.get_potential_energy()) / n
+    predicted, labelled = copy.get_forces(), atoms.arrays["REF_forces"]
     delta = predicted - labelled
-    stress = _stress_error(atoms, bare)
+    stress = _stress_error(atoms, copy)
     reference = float(atoms.info["REF_energy"]) / n
     row = {
         "sid": str(atoms.info.get("sid", "")),
-        "config_type": str(atoms.info.get("config_type", "library")),
+        "config_type": kind_of(atoms),
         "n_atoms": n,
         "volume": atoms.get_volume() / n,
         "energy_reference": reference,
@@ -165,10 +167,6 @@ def _bin_label(low: float, high: float, *, whole: bool) -> str:
     return f"{low:g}" if high - low == 1 else f"{low:g} – {high - 1:g}"
 
 
-def _bulk(structures: Sequence[Atoms]) -> list[Atoms]:
-    return [atoms for atoms in structures if atoms.info.get("config_type") != "isolated_atom"]
-
-
 def validate_errors(
     datasets: Mapping[str, str | Path],
     potential: str | Path,
@@ -194,7 +192,7 @@ def validate_errors(
         forces: parquet written: every force component, for the parity plot.
     """
     calculator = load_potential(potential)
-    labelled = {split: _bulk(read_structures(path)) for split, path in datasets.items()}
+    labelled = {split: without_free_atoms(read_structures(path)) for split, path in datasets.items()}
     results = [predict(structures_, calculator, split) for split, structures_ in labelled.items()]
     for (rows, _), structures_ in zip(results, labelled.values(), strict=True):
         rows["distance"] = distance_to_training(structures_, labelled["train"], d_nn=d_nn, features=features)

@@ -19,17 +19,16 @@ from threadpoolctl import threadpool_limits
 from entromax.config.models import CellSettings, RobustnessSettings
 from entromax.potentials import load_potential
 from entromax.runtime import atomic_path, write_json
+from entromax.structures.geometry import shortest_distance, supercell
 from entromax.structures.io import read_structures
 from entromax.structures.random_cells import random_cell
 from entromax.validation.dynamics import (
     HOLE_MARGIN,
     Watch,
-    closest_pair,
     hot_run,
     nobody,
     nve_run,
     relaxation,
-    supercell,
 )
 
 log = logging.getLogger(__name__)
@@ -74,7 +73,7 @@ def random_start(crystal: Atoms, min_distance: float, rng: np.random.Generator) 
     while True:
         size = int(rng.integers(RELAXED_ATOMS[0], RELAXED_ATOMS[1] + 1))
         drawn = random_cell(size, volume * rng.uniform(*RELAXED_VOLUME), cells, rng)
-        if drawn is not None and closest_pair(drawn, min_distance) >= min_distance:
+        if drawn is not None and shortest_distance(drawn, min_distance) >= min_distance:
             return Atoms([crystal.symbols[0]] * size, positions=drawn.positions, cell=drawn.cell, pbc=True)
 
 
@@ -90,7 +89,7 @@ def run_task(
 
     ``watch`` is shown the physical states on the way.
     """
-    cell, rng = supercell(crystal, settings.atoms), task.rng(seed)
+    cell, rng = supercell(crystal, settings.atoms, symmetric=False), task.rng(seed)
     probe = cell.copy()
     probe.calc = calculator
     floor = probe.get_potential_energy() / len(probe) - HOLE_MARGIN

@@ -4,14 +4,13 @@ import logging
 from dataclasses import asdict
 from pathlib import Path
 
-from ase import Atoms
-from ase.neighborlist import neighbor_list
-
 from entromax.config.models import ElementSettings, LabelSettings
 from entromax.config.models.validation import PropertySettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.calculator import LabelCalculator, NoLabelError
 from entromax.runtime import config_hash, provenance, write_json
 from entromax.structures import crystal
+from entromax.structures.geometry import shortest_distance
 from entromax.validation.properties.base import Case, fit_volumes
 
 logger = logging.getLogger("entromax.validation")
@@ -30,9 +29,7 @@ def derive_d_nn(
     element: str,
     settings: ElementSettings,
     limits: LabelSettings,
-    store: str | Path | None = None,
-    workers: int = 1,
-    wall_time: float | None = None,
+    budget: LabelBudget,
 ) -> float:
     """Return and write the nearest-neighbour distance of the ground state by the engine of the labels [Å].
 
@@ -45,10 +42,8 @@ def derive_d_nn(
             [Å^3/atom], E0 [eV/atom], B [GPa], B'), ``points`` (``volumes``, ``energies``), ``provenance``.
         element: chemical symbol.
         settings: settings of the element.
-        limits: volumes of E(V), time and attempts per structure, label store.
-        store: folder of the label store; None: that of ``limits``.
-        workers: structures labelled at the same time.
-        wall_time: seconds the job may take.
+        limits: volumes of E(V), time and attempts per structure.
+        budget: label store, workers and time of the job.
 
     Raises:
         ScaleError: a volume without a label, or no minimum of E(V).
@@ -57,7 +52,7 @@ def derive_d_nn(
     """
     name = settings.ground_state
     chosen = settings.crystals[name]
-    calculator = LabelCalculator(element, settings, limits, store=store, workers=workers, wall_time=wall_time)
+    calculator = LabelCalculator(element, settings, limits, budget)
     case = Case(element, settings, limits.eos, PropertySettings())
     try:
         fit, structures, energies = fit_volumes(name, calculator, case)
@@ -73,7 +68,7 @@ def derive_d_nn(
             f"elements.{element}.crystals.{name}.volume (is {chosen.volume:g} Å³/atom) or the engine's settings, or "
             f"write elements.{element}.d_nn_from: config"
         )
-    d_nn = nearest_distance(crystal(name, element, fit.volume, chosen.c_over_a, chosen.u))
+    d_nn = shortest_distance(crystal(name, element, fit.volume, chosen.c_over_a, chosen.u))
     logger.info("%s: d_nn = %.4f Å, V0 = %.3f Å³/atom (settings: %g Å)", element, d_nn, fit.volume, settings.d_nn)
     if abs(d_nn / settings.d_nn - 1) > FAR:
         logger.warning(
@@ -94,11 +89,3 @@ def derive_d_nn(
         },
     )
     return d_nn
-
-
-def nearest_distance(atoms: Atoms) -> float:
-    """Return the shortest distance between atoms, periodic images included [Å].
-
-    No packing is denser than fcc, so that the distance is at most 2^(1/6) of the cube root of the volume per atom.
-    """
-    return float(neighbor_list("d", atoms, 1.13 * (atoms.get_volume() / len(atoms)) ** (1 / 3)).min())

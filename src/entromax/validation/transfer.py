@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from entromax.dataset.aggregate import ACTIVE
-from entromax.labels.engines.base import ISOLATED
 from entromax.potentials import load_potential
 from entromax.runtime import atomic_path, write_json
 from entromax.structures import read_structures, write_structures
+from entromax.structures.kinds import ACTIVE, ISOLATED
 from entromax.validation.errors import predict, summarise
 
 SETS = {"entropy": "a", "conventional": "b"}

@@ -26,7 +26,12 @@ from entromax.config.models.reference import (
     ElementSettings,
     ReferenceSettings,
 )
-from entromax.config.models.validation import RobustnessSettings, ValidationSettings
+from entromax.config.models.validation import (
+    PropertySettings,
+    RobustnessSettings,
+    TransferSettings,
+    ValidationSettings,
+)
 
 __all__ = [
     "ActiveSettings",
@@ -44,10 +49,12 @@ __all__ = [
     "LibrarySettings",
     "OptimiserSettings",
     "PotentialSettings",
+    "PropertySettings",
     "ReferenceSettings",
     "RobustnessSettings",
     "SeedSettings",
     "Settings",
     "Thresholds",
+    "TransferSettings",
     "ValidationSettings",
 ]

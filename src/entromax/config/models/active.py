@@ -14,7 +14,7 @@ class DynamicsSettings(RobustnessSettings):
 
 
 class ActiveSettings(Settings):
-    """Active learning: what the committee of a potential knows least is labelled next."""
+    """Active learning: the structures that the committee of a potential is least sure of are labelled next."""
 
     potential: str | None = Field(
         None, description="potential whose committee chooses; of a family with error bars (snap, ace), without a sweep"
@@ -26,5 +26,5 @@ class ActiveSettings(Settings):
     )
     dynamics: DynamicsSettings | None = Field(
         DynamicsSettings(),
-        description="runs with the committee; each offers the structure of its path that is known least; null: none",
+        description="runs with the committee; each offers the structure of its path that is least certain; null: none",
     )

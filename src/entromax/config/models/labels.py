@@ -34,11 +34,6 @@ class LabelSettings(Settings):
     eos: EosSettings = EosSettings()
     store: str = Field("label_store", min_length=1, description="folder of the label store; no rule ever deletes it")
 
-    @property
-    def shards(self) -> int:
-        """Number of label jobs per element."""
-        return -(-self.structures // self.shard_size)
-
 
 class DatasetSettings(Settings):
     """Quality control and split of the labelled structures."""

@@ -98,8 +98,8 @@ class OptimiserSettings(Settings):
         1,
         ge=1,
         le=100,
-        description="how often structures are taken, evenly from half of the steps to the last; 1: at the end only; "
-        "3 gives more than twice as many in the same time, a little less diverse [1]",
+        description="how often structures are taken, at equal intervals from half of the steps to the last; 1: at the "
+        "end only; 3 gives more than twice as many in the same time, a little less diverse [1]",
     )
     relax_steps: int = Field(40, ge=1, le=10_000, description="steps of the pre-relaxation on the soft core alone")
     max_pairs: int = Field(500_000, ge=10_000, description="neighbour pairs in memory at once; lower for a small GPU")

@@ -7,7 +7,9 @@ import numpy as np
 from ase import Atoms
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from entromax.dataset.formats.base import Energies, ExportFormat, Parts, bare, is_free
+from entromax.dataset.formats.base import Energies, ExportFormat, Parts
+from entromax.structures.geometry import bare, right_handed
+from entromax.structures.kinds import without_free_atoms
 
 
 class DeepmdFormat(ExportFormat):
@@ -23,7 +25,7 @@ class DeepmdFormat(ExportFormat):
         """Write a dataset; see ``ExportFormat.write``."""
         symbols = sorted(energies)
         for part, structures in parts.items():
-            bulk = [_sorted_by_type(atoms) for atoms in structures if not is_free(atoms)]
+            bulk = [_sorted_by_type(atoms) for atoms in without_free_atoms(structures)]
             for formula, group in groupby(sorted(bulk, key=_formula), key=_formula):
                 frames = list(group)
                 system, data = folder / part / formula, folder / part / formula / "set.000"
@@ -32,7 +34,7 @@ class DeepmdFormat(ExportFormat):
                 (system / "type.raw").write_text("".join(f"{kind}\n" for kind in types))
                 (system / "type_map.raw").write_text("".join(f"{symbol}\n" for symbol in symbols))
                 arrays = {
-                    "box": [bare(atoms).cell.array for atoms in frames],
+                    "box": [right_handed(bare(atoms)).cell.array for atoms in frames],
                     "coord": [atoms.positions for atoms in frames],
                     "energy": [atoms.info["REF_energy"] for atoms in frames],
                     "force": [atoms.arrays["REF_forces"] for atoms in frames],

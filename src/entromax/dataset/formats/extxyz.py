@@ -6,7 +6,8 @@ import ase.io
 import numpy as np
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from entromax.dataset.formats.base import Energies, ExportFormat, Parts, bare
+from entromax.dataset.formats.base import Energies, ExportFormat, Parts
+from entromax.structures.geometry import bare, right_handed
 
 
 class ExtxyzFormat(ExportFormat):
@@ -21,7 +22,7 @@ class ExtxyzFormat(ExportFormat):
     def write(self, parts: Parts, energies: Energies, folder: Path) -> None:
         """Write a dataset; see ``ExportFormat.write``."""
         for part, structures in parts.items():
-            copies = [bare(atoms) for atoms in structures]
+            copies = [right_handed(bare(atoms)) for atoms in structures]
             for copy, atoms in zip(copies, structures, strict=True):
                 copy.info |= {key: atoms.info[key] for key in ("sid", "config_type", "settings") if key in atoms.info}
                 copy.calc = SinglePointCalculator(

@@ -7,7 +7,9 @@ import numpy as np
 from ase import units
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from entromax.dataset.formats.base import Energies, ExportFormat, Parts, bare, is_free
+from entromax.dataset.formats.base import Energies, ExportFormat, Parts
+from entromax.structures.geometry import bare, right_handed
+from entromax.structures.kinds import is_isolated
 
 
 class FitsnapFormat(ExportFormat):
@@ -26,14 +28,14 @@ class FitsnapFormat(ExportFormat):
             group = folder / part
             group.mkdir()
             for atoms in structures:
-                if is_free(atoms):
+                if is_isolated(atoms):
                     continue
                 stress = voigt_6_to_full_3x3_stress(np.asarray(atoms.info["REF_stress"], dtype=float))
                 data = {
                     "Positions": atoms.positions.tolist(),
                     "Forces": np.asarray(atoms.arrays["REF_forces"], dtype=float).tolist(),
                     "Stress": (-stress / units.bar).tolist(),
-                    "Lattice": bare(atoms).cell.array.tolist(),
+                    "Lattice": right_handed(bare(atoms)).cell.array.tolist(),
                     "Energy": float(atoms.info["REF_energy"]),
                     "AtomTypes": atoms.get_chemical_symbols(),
                     "NumAtoms": len(atoms),

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from entromax.dataset.formats.base import Energies, ExportFormat, Parts, bare, is_free
+from entromax.dataset.formats.base import Energies, ExportFormat, Parts
 from entromax.structures import write_structures
+from entromax.structures.geometry import bare, right_handed
+from entromax.structures.kinds import is_isolated
 
 
 class MaceFormat(ExportFormat):
@@ -20,10 +22,10 @@ class MaceFormat(ExportFormat):
         for part, structures in parts.items():
             copies = []
             for atoms in structures:
-                copy = bare(atoms)
+                copy = right_handed(bare(atoms))
                 copy.arrays["REF_forces"] = atoms.arrays["REF_forces"]
                 copy.info = {key: atoms.info[key] for key in ("REF_energy", "REF_stress", "sid") if key in atoms.info}
-                copy.info["config_type"] = "IsolatedAtom" if is_free(atoms) else "Default"
+                copy.info["config_type"] = "IsolatedAtom" if is_isolated(atoms) else "Default"
                 copies.append(copy)
             if copies:
                 write_structures(folder / f"{part}.xyz", copies)

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from entromax.dataset.formats.base import Energies, ExportFormat, Parts, bare, is_free
+from entromax.dataset.formats.base import Energies, ExportFormat, Parts
+from entromax.structures.geometry import bare, right_handed
+from entromax.structures.kinds import without_free_atoms
 
 
 class PacemakerFormat(ExportFormat):
@@ -21,10 +23,10 @@ class PacemakerFormat(ExportFormat):
     def write(self, parts: Parts, energies: Energies, folder: Path) -> None:
         """Write a dataset; see ``ExportFormat.write``."""
         for part, structures in parts.items():
-            bulk = [atoms for atoms in structures if not is_free(atoms)]
+            bulk = without_free_atoms(structures)
             total = [float(atoms.info["REF_energy"]) for atoms in bulk]
             columns = {
-                "ase_atoms": [bare(atoms) for atoms in bulk],
+                "ase_atoms": [right_handed(bare(atoms)) for atoms in bulk],
                 "energy": total,
                 "energy_corrected": [
                     energy - sum(energies[str(symbol)] for symbol in atoms.symbols)

@@ -17,10 +17,9 @@ from ase.geometry import minkowski_reduce
 
 from entromax.config.models import ReferenceSettings
 from entromax.registry import Entry
+from entromax.structures.kinds import is_isolated
 
 S = TypeVar("S", bound=ReferenceSettings)
-ISOLATED = "isolated_atom"
-"""``config_type`` of the free atom."""
 ATOM_WIDTH = 0.05
 """Largest Fermi-Dirac width of the free atom [eV]: wider ones smear its levels and leave part of Hund's moment."""
 START_MOMENT = 1.0
@@ -109,7 +108,7 @@ class Engine(Entry, ABC, Generic[S]):
         """Label one structure.
 
         Args:
-            atoms: structure [Å]; ``info["config_type"] == "isolated_atom"`` asks for the treatment of a free atom,
+            atoms: structure [Å]; one of the kind ``ISOLATED`` asks for the treatment of a free atom,
                 ``info["kpts"]`` (three counts) overrides the k-point mesh.
             settings: settings of this engine.
             rung: index into ``rungs``.
@@ -166,11 +165,6 @@ class Engine(Entry, ABC, Generic[S]):
         energy = float(copy.get_potential_energy(force_consistent=True))
         forces = np.array(copy.get_forces(), dtype=float)
         return Label(energy, forces, np.array(copy.get_stress(), dtype=float) if stress else np.zeros(6))
-
-
-def is_isolated(atoms: Atoms) -> bool:
-    """Tell whether a structure is a free atom."""
-    return atoms.info.get("config_type") == ISOLATED
 
 
 def compact(atoms: Atoms) -> Atoms:

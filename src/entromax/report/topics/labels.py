@@ -7,8 +7,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from entromax.dataset.aggregate import ACTIVE
-from entromax.labels.engines.base import ISOLATED
 from entromax.report.kit import (
     BLUE,
     COLOURS,
@@ -29,6 +27,7 @@ from entromax.report.kit import (
     say_nothing_to_draw,
 )
 from entromax.report.results import ElementResults, PotentialResults, read_ledgers
+from entromax.structures.kinds import ACTIVE, ISOLATED
 
 STATES = ("converged", "unconverged", "timeout", "crashed", "rejected")
 MAX_REASON = 60

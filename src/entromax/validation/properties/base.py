@@ -10,7 +10,6 @@ import pandas as pd
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.filters import FrechetCellFilter
-from ase.neighborlist import neighbor_list
 from ase.optimize import BFGS
 
 from entromax.config.models import ElementSettings, EosSettings
@@ -19,6 +18,7 @@ from entromax.labels.calculator import LabelCalculator
 from entromax.labels.reference import share_mesh
 from entromax.registry import Entry
 from entromax.structures import eos_structures
+from entromax.structures.geometry import shortest_distance
 from entromax.validation.eos import Fit, fit_birch_murnaghan
 from entromax.validation.references import Number
 
@@ -61,25 +61,6 @@ class Case:
     eos: EosSettings
     settings: PropertySettings
     seed: int = 0
-
-    @classmethod
-    def from_config(
-        cls,
-        symbol: str,
-        *,
-        element: Mapping[str, Any],
-        eos: Mapping[str, Any],
-        properties: Mapping[str, Any],
-        seed: int,
-    ) -> "Case":
-        """Return the case of one element from the sections of a merged configuration."""
-        return cls(
-            symbol,
-            ElementSettings.model_validate(element),
-            EosSettings.model_validate(eos),
-            PropertySettings.model_validate(properties),
-            seed,
-        )
 
     @property
     def ground_state(self) -> str:
@@ -238,7 +219,7 @@ def relax(atoms: Atoms, calculator: BaseCalculator, case: Case, *, cell: bool = 
     forces = copy.get_forces()
     if not (np.isfinite(forces).all() and np.isfinite(copy.positions).all()):
         raise PropertyError("forces are not finite during the relaxation")
-    if len(neighbor_list("d", copy, COLLAPSED * case.element.d_nn)):
+    if shortest_distance(copy, COLLAPSED * case.element.d_nn) < np.inf:
         raise PropertyError(f"atoms collapsed below {COLLAPSED:g} d_nn during the relaxation")
     if not 0.6 < copy.get_volume() / start < 1.6:
         raise PropertyError(f"the volume changed by a factor {copy.get_volume() / start:.2f} during the relaxation")
@@ -288,12 +269,3 @@ def equilibrium(calculator: BaseCalculator, case: Case) -> Atoms:
         atoms.calc = calculator
         return atoms
     return relax(atoms, calculator, case, cell=True)
-
-
-def supercell(atoms: Atoms, minimum: int) -> Atoms:
-    """Return a supercell of at least ``minimum`` atoms, as equal in its edges as repetition allows; no k-points."""
-    repeats = np.ones(3, dtype=int)
-    while len(atoms) * repeats.prod() < minimum:
-        lengths = atoms.cell.lengths() * repeats
-        repeats[np.isclose(lengths, lengths.min())] += 1
-    return Atoms(atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=True).repeat(tuple(map(int, repeats)))

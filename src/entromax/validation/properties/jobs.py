@@ -9,6 +9,7 @@ from ase.calculators.calculator import BaseCalculator
 
 from entromax.config.models import ElementSettings, LabelSettings
 from entromax.config.models.validation import PropertySettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.calculator import LabelCalculator
 from entromax.labels.engines.base import EngineUnavailableError
 from entromax.labels.run import OutOfTimeError
@@ -53,10 +54,8 @@ def label_property(
     settings: ElementSettings,
     limits: LabelSettings,
     properties: PropertySettings,
+    budget: LabelBudget,
     output: str | Path,
-    workers: int = 1,
-    wall_time: float | None = None,
-    store: str | Path | None = None,
 ) -> None:
     """Calculate a property with the engine and settings of the labels, all single points kept in the label store.
 
@@ -64,17 +63,15 @@ def label_property(
         name: key of ``PROPERTIES``.
         element: chemical symbol.
         settings: settings of the element.
-        limits: time per structure, E(V) volumes, label store.
+        limits: time per structure, volumes of E(V).
         properties: sizes and tolerances.
+        budget: label store, workers (for structures that are independent) and time of the job.
         output: JSON written: ``Result.to_json``.
-        workers: structures labelled at the same time where they are independent.
-        wall_time: seconds the job may take.
-        store: folder of the label store; None: that of ``limits``.
 
     Raises:
         OutOfTimeError: the wall time is nearly over; the next attempt goes on.
     """
-    calculator = LabelCalculator(element, settings, limits, store=store, workers=workers, wall_time=wall_time)
+    calculator = LabelCalculator(element, settings, limits, budget)
     result = run_property(PROPERTIES[name], calculator, Case(element, settings, limits.eos, properties))
     write_json(output, result.to_json())
 

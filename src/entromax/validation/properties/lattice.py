@@ -4,20 +4,14 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
-from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
-from ase.neighborlist import neighbor_list
 
+from entromax.structures.geometry import shortest_distance
 from entromax.validation.properties.base import Case, Property, Quantity, Result, equilibrium, fit_volumes
 from entromax.validation.references import Number, equations_of_state
 
 PER_CUBE = {"fcc": 4, "bcc": 2, "sc": 1, "diamond": 8}
 """Atoms in the conventional cube."""
-
-
-def nearest(atoms: Atoms, case: Case) -> float:
-    """Return the shortest distance between atoms [Å]."""
-    return float(neighbor_list("d", atoms, 1.6 * case.element.d_nn).min())
 
 
 class Lattice(Property):
@@ -39,7 +33,7 @@ class Lattice(Property):
         """Relax the ground state; see ``Property.calc``."""
         atoms = equilibrium(calculator, case)
         name, lengths = case.ground_state, atoms.cell.lengths()
-        quantities = [Quantity("nearest neighbours", nearest(atoms, case), "Å")]
+        quantities = [Quantity("nearest neighbours", shortest_distance(atoms), "Å")]
         if name in PER_CUBE:
             quantities.append(Quantity("a", (PER_CUBE[name] * atoms.get_volume() / len(atoms)) ** (1 / 3), "Å"))
         elif name == "A7":  # hexagonal setting of the rhombohedral cell

@@ -9,6 +9,7 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.neighborlist import neighbor_list
 
+from entromax.structures.geometry import supercell
 from entromax.validation.properties.base import (
     COLLAPSED,
     Case,
@@ -18,7 +19,6 @@ from entromax.validation.properties.base import (
     Result,
     curve,
     equilibrium,
-    supercell,
 )
 from entromax.validation.references import Number, melting_point
 
@@ -56,7 +56,7 @@ class Melt(Property):
         """Run Langevin dynamics; see ``Property.calc``."""
         point = melting_point(case.symbol)
         assert point is not None
-        atoms = supercell(equilibrium(calculator, case), case.settings.melt_atoms)
+        atoms = supercell(equilibrium(calculator, case), case.settings.melt_atoms, symmetric=True)
         atoms.set_cell(atoms.cell * SWELLING ** (1 / 3), scale_atoms=True)
         atoms.calc = calculator
         rng = np.random.default_rng([case.seed, 1])

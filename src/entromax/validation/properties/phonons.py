@@ -9,6 +9,7 @@ from ase.calculators.calculator import BaseCalculator
 from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 
+from entromax.structures.geometry import supercell
 from entromax.validation.properties.base import (
     Case,
     Property,
@@ -17,7 +18,6 @@ from entromax.validation.properties.base import (
     Result,
     curve,
     equilibrium,
-    supercell,
 )
 from entromax.validation.references import Number, phonon_frequencies
 
@@ -38,7 +38,8 @@ def force_constants(atoms: Atoms, calculator: BaseCalculator, case: Case) -> Pho
     Raises:
         PropertyError: forces are not finite.
     """
-    repeats = np.rint(supercell(atoms, case.settings.atoms).cell.lengths() / atoms.cell.lengths()).astype(int)
+    large = supercell(atoms, case.settings.atoms, symmetric=True)
+    repeats = np.rint(large.cell.lengths() / atoms.cell.lengths()).astype(int)
     unit = PhonopyAtoms(numbers=atoms.numbers, cell=atoms.cell.array, positions=atoms.positions)
     phonons = Phonopy(unit, supercell_matrix=np.diag(repeats), primitive_matrix="P")
     phonons.generate_displacements(distance=case.settings.displacement)

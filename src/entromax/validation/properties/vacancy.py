@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ase.calculators.calculator import BaseCalculator
 
+from entromax.structures.geometry import supercell
 from entromax.validation.properties.base import (
     Case,
     Property,
@@ -12,7 +13,6 @@ from entromax.validation.properties.base import (
     equilibrium,
     relax,
     single_points,
-    supercell,
 )
 from entromax.validation.references import Number, vacancy_energy
 
@@ -27,7 +27,7 @@ class Vacancy(Property):
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:
         """Relax a supercell without one atom; see ``Property.calc``."""
-        perfect = supercell(equilibrium(calculator, case), case.settings.atoms)
+        perfect = supercell(equilibrium(calculator, case), case.settings.atoms, symmetric=True)
         bulk = float(single_points([perfect], calculator)[0])
         hole = perfect.copy()
         del hole[0]

@@ -1,0 +1,48 @@
+"""What a job may spend on labels: where it keeps them, how many it makes at a time, how long."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from entromax.runtime import seconds_left
+
+RESERVE = 60.0
+"""Seconds kept back at the end of the wall time for writing the outputs; 10 % of a wall time below 10 minutes."""
+
+
+@dataclass(frozen=True)
+class LabelBudget:
+    """What a job may spend on labels.
+
+    Attributes:
+        store: folder of the label store.
+        workers: structures labelled at the same time, one process each.
+        wall_time: seconds the job may take, it stops by itself before; None: as many as it needs.
+    """
+
+    store: str | Path
+    workers: int = 1
+    wall_time: float | None = None
+
+    @classmethod
+    def of_job(cls, store: str | Path, *, threads: int, minutes: float) -> "LabelBudget":
+        """Return the budget of a job of the workflow, which has so many threads and at most so many minutes."""
+        return cls(store, threads, seconds_left(minutes))
+
+
+@dataclass
+class Clock:
+    """Time that is left; ``wall_time`` [s] None: for ever."""
+
+    wall_time: float | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def budget(self) -> float:
+        """Seconds that may be spent on labelling in all."""
+        return float("inf") if self.wall_time is None else self.wall_time - min(RESERVE, 0.1 * self.wall_time)
+
+    @property
+    def left(self) -> float:
+        """Seconds left for labelling."""
+        return self.budget - (time.monotonic() - self.started)
