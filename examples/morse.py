@@ -4,11 +4,13 @@ Copy this file to your campaign and name it in the configuration (docs/plugin.md
 
     potentials:
       morse: {family: plugin, file: morse.py, options: {cutoff: 2.2}}
+
+Or put it into src/entromax/potentials/ of your copy of entromax, and write `morse: {family: morse, cutoff: 2.2}`.
 """
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
@@ -17,15 +19,16 @@ from ase.calculators.morse import MorsePotential
 from pydantic import Field
 from scipy.optimize import least_squares
 
-from entromax.config.models import Settings
+from entromax.config.models import PotentialSettings
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
 
 MODEL = "morse.json"
 
 
-class MorseSettings(Settings):
-    """What may stand below `options`; a misspelt key or a wrong type stops the campaign before any job."""
+class MorseSettings(PotentialSettings):
+    """Morse pairs: a teaching potential."""
 
+    family: Literal["morse"] = "morse"
     cutoff: float = Field(2.2, gt=1.2, le=4, description="pairs beyond it do not interact [d_nn]")
     force_weight: float = Field(1.0, ge=0, description="weight of a force error over that of an energy error [Å]")
     energy_scale: float = Field(5.0, gt=0, description="weights fall as exp(-E/energy_scale), E above lowest [eV/atom]")
@@ -49,7 +52,9 @@ class OverFreeAtoms(MorsePotential):
 class MorseFamily(Family[MorseSettings]):
     """E = sum over pairs of epsilon (exp(-2 rho (r/r0 - 1)) - 2 exp(-rho (r/r0 - 1))), in ASE's parameters."""
 
+    name = "morse"
     settings = MorseSettings
+    citation = "P. M. Morse, Phys. Rev. 34, 57 (1929). A teaching potential."
 
     def fit(self, data: FitData, settings: MorseSettings, folder: Path) -> dict[str, Any]:
         """Fit epsilon [eV], rho and r0 [Å] to energies and forces by weighted least squares."""

@@ -30,7 +30,7 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from entromax.config.models import CellSettings, FeatureSettings, LibrarySettings, OptimiserSettings, SeedSettings
+from entromax.config.models import CellSettings, LibrarySettings, OptimiserSettings, SeedSettings
 from entromax.entropy.crystals import add_crystals
 from entromax.entropy.diversity import BANDWIDTHS, compare_diversity, cut_alike, first_rows
 from entromax.entropy.ordering import order_library
@@ -39,14 +39,16 @@ from entromax.entropy.seeding import matching_random_set, relaxed_seeds
 from entromax.entropy.state import EntropyState
 from entromax.entropy.strata import DatasetState
 from entromax.features import build, evaluate
+from entromax.features.bispectrum import BispectrumSettings
+from entromax.features.power_spectrum import PowerSpectrumSettings
 from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures
 from entromax.structures.rescale import reduced_volume
 
 OTHER_FEATURES = {
-    "h_cutoff_1.6_nats": FeatureSettings(cutoff=1.6),
-    "h_cutoff_3_nats": FeatureSettings(cutoff=3.0),
-    "h_power_spectrum_nats": FeatureSettings(name="power_spectrum"),
+    "h_cutoff_1.6_nats": BispectrumSettings(cutoff=1.6),
+    "h_cutoff_3_nats": BispectrumSettings(cutoff=3.0),
+    "h_power_spectrum_nats": PowerSpectrumSettings(),
 }
 
 

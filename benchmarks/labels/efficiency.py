@@ -25,14 +25,14 @@ import pandas as pd
 import yaml
 from ase import Atoms
 
-from entromax.config.models import CellSettings, LibrarySettings, SeedSettings, SnapSettings
+from entromax.config.models import CellSettings, LibrarySettings, SeedSettings
 from entromax.entropy.ordering import d_optimal_order, leverage_order
 from entromax.entropy.rounds import load_state, reference_sample, structure_blocks
 from entromax.entropy.seeding import relaxed_seeds
 from entromax.features import build
 from entromax.potentials.base import FitData, split_free_atom
 from entromax.potentials.linear import NormalEquations
-from entromax.potentials.snap import untrained, weighted_rows
+from entromax.potentials.snap import SnapSettings, untrained, weighted_rows
 from entromax.report.kit.style import BLUE, GREEN, GREY, ORANGE, figure, label_logarithmic
 from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures, scale_structure

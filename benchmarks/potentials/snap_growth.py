@@ -16,9 +16,10 @@ import numpy as np
 from ase import Atoms
 
 from benchmarks.common import RESULTS, cpu_seconds, in_own_process, peak_megabytes
-from entromax.config.models import CellSettings, SeedSettings, SnapSettings
+from entromax.config.models import CellSettings, SeedSettings
 from entromax.entropy.seeding import relaxed_seeds
 from entromax.potentials import train_potential
+from entromax.potentials.snap import SnapSettings
 from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures, scale_structure, write_structures
 from tests.support.emt_cells import D_NN, labelled

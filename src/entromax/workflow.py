@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from entromax.config.load import ConfigError
-from entromax.config.models import CampaignSettings, ElementSettings, FamilySettings, Settings
+from entromax.config.models import CampaignSettings, ElementSettings, FamilySettings, PotentialSettings
 from entromax.labels.engines import engine_available
 from entromax.potentials.base import family_available
+from entromax.registry import FAMILIES
 from entromax.structures.shipped import LibraryError, read_library
 
 PLACEHOLDER = "CHANGE_ME"
@@ -88,7 +89,7 @@ def require_engines(elements: Mapping[str, ElementSettings]) -> None:
             raise ConfigError(f"elements.{symbol}.{message}")
 
 
-def require_families(potentials: Mapping[str, Settings]) -> None:
+def require_families(potentials: Mapping[str, PotentialSettings]) -> None:
     """Refuse a campaign whose families of potentials cannot be used here.
 
     Args:
@@ -124,7 +125,7 @@ def require_library(campaign: CampaignSettings) -> None:
             )
 
 
-def sweep_points(potentials: Mapping[str, Settings]) -> dict[str, dict[str, dict[str, object]]]:
+def sweep_points(potentials: Mapping[str, PotentialSettings]) -> dict[str, dict[str, dict[str, object]]]:
     """Return the settings of every combination of every potential that has a sweep.
 
     Args:
@@ -132,6 +133,15 @@ def sweep_points(potentials: Mapping[str, Settings]) -> dict[str, dict[str, dict
     """
     swept = {name: settings for name, settings in potentials.items() if isinstance(settings, FamilySettings)}
     return {name: settings.points() for name, settings in swept.items() if settings.sweep}
+
+
+def with_error_bars(potentials: Mapping[str, PotentialSettings]) -> list[str]:
+    """Return the names of the potentials that come with error bars.
+
+    Args:
+        potentials: settings of the potentials by name.
+    """
+    return [name for name, one in potentials.items() if FAMILIES[one.family].has_error_bars(one)]
 
 
 def one_of(names: Iterable[str]) -> str:

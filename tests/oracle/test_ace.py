@@ -13,8 +13,8 @@ from ase.build import bulk, molecule
 from ase.calculators.calculator import BaseCalculator
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 
-from entromax.config.models import AceSettings
 from entromax.potentials import load_potential
+from entromax.potentials.ace import AceSettings
 from entromax.potentials.ace_model import AceBasis, import_pyace
 from entromax.potentials.base import FitError
 from entromax.structures import write_structures

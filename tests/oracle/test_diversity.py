@@ -4,15 +4,16 @@ from ase import Atoms
 from quests.descriptor import get_descriptors
 from quests.entropy import perfect_entropy
 
-from entromax.config.models import CellSettings, FeatureSettings, LibrarySettings
+from entromax.config.models import CellSettings, LibrarySettings
 from entromax.entropy.diversity import BANDWIDTHS, compare_diversity, neighbour_entropy, quests_entropy
 from entromax.entropy.rounds import reference_sample
 from entromax.entropy.seeding import relaxed_seeds
 from entromax.entropy.strata import DatasetState
+from entromax.features.bispectrum import BispectrumSettings
 from entromax.structures import crystal
 
 SETTINGS = LibrarySettings(
-    source="made", features=FeatureSettings(twojmax=2), cells=CellSettings(atoms=[2, 5]), reference_structures=48
+    source="made", features=BispectrumSettings(twojmax=2), cells=CellSettings(atoms=[2, 5]), reference_structures=48
 )
 
 

@@ -10,10 +10,9 @@ from ase import Atoms
 from ase.build import bulk
 from ase.neighborlist import neighbor_list
 
-from entromax.config.models import GapSettings
 from entromax.potentials import load_potential, train_potential
 from entromax.potentials.base import FitError
-from entromax.potentials.gap import gap_fit_command, require_targets, weighted
+from entromax.potentials.gap import GapSettings, gap_fit_command, require_targets, weighted
 from entromax.structures import read_structures, write_structures
 from tests.support.derivatives import stress_by_differences
 from tests.support.emt_cells import D_NN, bare, free_atom, labelled

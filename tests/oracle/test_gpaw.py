@@ -7,10 +7,11 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from entromax.config.models import GpawSettings, LabelSettings
+from entromax.config.models import LabelSettings
 from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import load_engine
 from entromax.labels.engines.base import UnconvergedError
+from entromax.labels.engines.gpaw import GpawSettings
 from entromax.labels.run import label_structures
 from entromax.labels.store import stores
 from entromax.structures import with_sid
@@ -149,3 +150,10 @@ def test_a_spin_polarised_calculation_finds_the_moment_of_atoms_far_apart(tmp_pa
     paired, polarised = (load_engine(s).label(far, s, 0, tmp_path / "text") for s in (settings, spin))
     assert polarised.info["magnetic_moment"] == pytest.approx(1.0, abs=0.05)
     assert polarised.energy < paired.energy - 0.05
+
+
+def test_arguments_of_its_own_reach_the_calculator(tmp_path: Path) -> None:
+    extra = CHEAP.model_copy(update={"extra": {"charge": 0.5}})
+    atoms = distorted()
+    plain, charged = (load_engine(s).label(atoms, s, 0, tmp_path / "text") for s in (CHEAP, extra))
+    assert abs(charged.energy - plain.energy) > 0.5

@@ -9,9 +9,10 @@ from ase.build import bulk
 from ase.calculators.eam import EAM
 from ase.calculators.lj import LennardJones
 
-from entromax.config.models import LabelSettings, LammpsSettings
+from entromax.config.models import LabelSettings
 from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_available, load_engine, physics_hash
+from entromax.labels.engines.lammps import LammpsSettings
 from entromax.labels.run import label_structures
 from entromax.structures import with_sid
 from tests.support.derivatives import stress_by_differences

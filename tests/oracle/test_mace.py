@@ -12,10 +12,19 @@ import pytest
 from ase.calculators.calculator import BaseCalculator
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 
-from entromax.config.models import MaceSettings
 from entromax.potentials import load_potential
 from entromax.potentials.base import FitError
-from entromax.potentials.mace import LOG, MODEL, TRAINING, VALIDATION, last_line, run_logged, train_command, weighted
+from entromax.potentials.mace import (
+    LOG,
+    MODEL,
+    TRAINING,
+    VALIDATION,
+    MaceSettings,
+    last_line,
+    run_logged,
+    train_command,
+    weighted,
+)
 from entromax.structures import read_structures, write_structures
 from tests.support.emt_cells import D_NN, bare, cells, fit, free_atom, relative_errors, write_set
 

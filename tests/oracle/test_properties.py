@@ -8,13 +8,14 @@ from ase.calculators.emt import EMT
 from ase.calculators.morse import MorsePotential
 from ase.data import atomic_masses
 
-from entromax.config.models import CrystalSettings, ElementSettings, EmtSettings, EosSettings
+from entromax.config.models import CrystalSettings, ElementSettings, EosSettings
 from entromax.config.models.validation import PropertySettings
+from entromax.labels.engines.emt import EmtSettings
 from entromax.structures import crystal
 from entromax.validation.properties import PROPERTIES, Case, Result
 from entromax.validation.properties.base import equilibrium
-from entromax.validation.properties.defects import JOULE_PER_M2
-from entromax.validation.properties.paths import Bain, Hexagonal, Trigonal
+from entromax.validation.properties.paths import Path as TransformationPath
+from entromax.validation.properties.surfaces import JOULE_PER_M2
 
 D, DEPTH, RHO = 2.86, 0.4, 4.5
 STIFFNESS = 2 * DEPTH * (RHO / D) ** 2
@@ -148,8 +149,10 @@ def test_stacking_fault_is_two_layers_of_hcp() -> None:
     assert found["intrinsic fault, unrelaxed"] == pytest.approx(first, abs=0.01)
 
 
-@pytest.mark.parametrize(("path", "stop"), [(p, s) for p in (Bain(), Trigonal(), Hexagonal()) for s in p.stops])
-def test_paths_pass_through_the_crystals(path: Bain, stop: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "stop"), [(p, s) for p in map(PROPERTIES.__getitem__, ("bain", "trigonal", "hexagonal")) for s in p.stops]
+)
+def test_paths_pass_through_the_crystals(path: TransformationPath, stop: str) -> None:
     volume = 16.0
     on_path, direct = path.structure(path.stops[stop], "Al", volume), crystal(stop, "Al", volume)
     energies = []

@@ -11,11 +11,12 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.data import atomic_numbers
 
-from entromax.config.models import LabelSettings, QeSettings
+from entromax.config.models import LabelSettings
 from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_available, load_engine
 from entromax.labels.engines.base import EngineUnavailableError, Label, UnconvergedError
 from entromax.labels.engines.gth import gth_file, read_gth, write_upf
+from entromax.labels.engines.qe import QeSettings
 from entromax.labels.record import Record
 from entromax.labels.run import label_structures
 from entromax.structures import with_sid
@@ -220,3 +221,8 @@ def test_mpi_gives_the_same_label_and_the_mpirun_of_another_mpi_is_refused(tmp_p
     if other.exists():
         with pytest.raises(EngineUnavailableError, match=r"starts pw\.x 2 times instead of once"):
             label(bulk("Al"), tmp_path, command=f"{other} -n 2 pw.x")
+
+
+def test_variables_of_its_own_reach_pw_x(tmp_path: Path) -> None:
+    plain, dispersion = (label(distorted(), tmp_path, extra=extra) for extra in ({}, {"vdw_corr": "grimme-d3"}))
+    assert -2.0 < dispersion.energy - plain.energy < -0.1

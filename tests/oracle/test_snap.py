@@ -9,13 +9,12 @@ import torch
 from ase import Atoms
 from ase.build import bulk
 
-from entromax.config.models import SnapSettings
 from entromax.features import Batch, batch_features
 from entromax.features.bispectrum import Bispectrum
 from entromax.potentials import load_potential
 from entromax.potentials.base import FitData, FitError
 from entromax.potentials.lammps_run import STRESS_FROM, snap_rows, start_lammps
-from entromax.potentials.snap import untrained, weighted_rows
+from entromax.potentials.snap import SnapSettings, untrained, weighted_rows
 from entromax.potentials.snap_model import INCLUDE, RFAC0, with_room
 from entromax.potentials.zbl import Zbl
 from entromax.structures import write_structures

@@ -11,7 +11,7 @@ from ase.calculators.calculator import BaseCalculator
 from ase.calculators.emt import EMT
 
 from entromax.config.models import Settings
-from entromax.potentials.base import train_potential
+from entromax.potentials import train_potential
 from entromax.structures import with_sid, write_structures
 
 D_NN = 2.86

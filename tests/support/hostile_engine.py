@@ -9,22 +9,20 @@ from typing import Literal
 import numpy as np
 from ase import Atoms
 
-from entromax.config.models import Settings
-from entromax.labels.engines import EngineEntry
+from entromax.config.models import ReferenceSettings
 from entromax.labels.engines.base import Engine, EngineUnavailableError, Label, Rung, UnconvergedError
-
-ENTRY = EngineEntry(
-    module="tests.support.hostile_engine", requires="ase", distribution="ase", remedy="", numerical=frozenset()
-)
+from entromax.labels.engines.plugin import PluginSettings
 
 
-class HostileSettings(Settings):
+class HostileSettings(ReferenceSettings):
     engine: Literal["hostile"] = "hostile"
     calls: str = ""
     seconds: float = 0.0
 
 
 class HostileEngine(Engine[HostileSettings]):
+    name = "hostile"
+    settings = HostileSettings
     rungs = (Rung("default"), Rung("careful", "slower"), Rung("wide", "other width", changed_physics=True))
 
     def label(self, atoms: Atoms, settings: HostileSettings, rung: int, text: Path) -> Label:
@@ -56,3 +54,8 @@ class HostileEngine(Engine[HostileSettings]):
 
 
 ENGINE = HostileEngine()
+
+
+def hostile(**options: object) -> PluginSettings:
+    """Return settings that name this file, a plug-in as an engine of a user's own would be."""
+    return PluginSettings(file=__file__, options=options)

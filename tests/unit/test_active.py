@@ -21,13 +21,13 @@ from entromax.config.models import (
     DatasetSettings,
     DynamicsSettings,
     ElementSettings,
-    EmtSettings,
-    FeatureSettings,
     LabelSettings,
-    SnapSettings,
 )
 from entromax.entropy.seeding import relaxed_seeds
+from entromax.features.bispectrum import BispectrumSettings
+from entromax.labels.engines.emt import EmtSettings
 from entromax.potentials import train_potential
+from entromax.potentials.snap import SnapSettings
 from entromax.structures import read_structures, scale_structures, with_sid, write_structures
 from entromax.structures.geometry import shortest_distance
 from entromax.structures.kinds import ISOLATED
@@ -176,7 +176,7 @@ def select(campaign: Path, output: Path, min_distance: float = 0.6, **active: ob
     names = ("train.extxyz", "manifest.parquet", "reference.extxyz", "library.extxyz", "potential")
     settings = SelectionSettings(
         element=AL,
-        features=FeatureSettings(twojmax=4),
+        features=BispectrumSettings(twojmax=4),
         labels=LabelSettings(structures=20, shard_size=3, min_distance=min_distance),
         dataset=DatasetSettings(),
         active=ActiveSettings(**{"structures": 5, "dynamics": DYNAMICS, **active}),

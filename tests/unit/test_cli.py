@@ -9,9 +9,10 @@ from ase.calculators.emt import EMT
 
 from entromax.cli import main
 from entromax.config import load_campaign
-from entromax.config.models import CampaignSettings, EmtSettings, LabelSettings
+from entromax.config.models import CampaignSettings, LabelSettings
 from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import physics_hash
+from entromax.labels.engines.emt import EmtSettings
 from entromax.labels.record import Attempt, Record
 from entromax.labels.run import label_structures
 from entromax.labels.store import LabelStore

@@ -122,7 +122,7 @@ BAD = {
     ),
     "active learning with a family without error bars": (
         with_al(active={"iterations": 1, "potential": "gap"}, potentials={"gap": {"family": "gap"}, "a": SNAP}),
-        ["active.potential", "is 'gap'", "snap or ace", "name a"],
+        ["active.potential", "is 'gap'", "ace or snap", "name a"],
     ),
     "active learning with a sweep": (
         with_al(

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from entromax.config import CampaignSettings, ConfigError, load_campaign
-from entromax.config.models import GpawSettings, Settings
-from entromax.config.presets import LEVELS, preset, with_preset
+from entromax.config.models import Settings
+from entromax.config.presets import LEVELS, with_preset
+from entromax.labels.engines.gpaw import GpawSettings
+from entromax.registry import ENGINES
 
 ROOT = Path(__file__).parents[2]
 ELEMENTS = ("Al", "W", "Be", "Re", "Os", "C", "Sb", "Te")
@@ -22,7 +24,7 @@ def reference(element: str, **settings: float | str) -> Settings:
 
 @pytest.mark.parametrize("element", ELEMENTS)
 def test_every_element_has_all_levels_of_gpaw_each_dearer_than_the_one_before(element: str) -> None:
-    found = [preset("gpaw", element, level) for level in LEVELS]
+    found = [ENGINES["gpaw"].preset(element, level) for level in LEVELS]
     for cheap, dear in pairwise(found):
         assert cheap["ecut"] <= dear["ecut"] and cheap["kspacing"] > dear["kspacing"]
     standard = reference(element)
@@ -47,7 +49,7 @@ def test_levels_of_vasp_are_those_published(level: int, kspacing: float, ecut: f
 
 def test_a_number_wins_over_the_level_which_then_gives_up_its_name() -> None:
     own = reference("Al", ecut=222.0)
-    assert (own.ecut, own.kspacing, own.level) == (222.0, preset("gpaw", "Al", "standard")["kspacing"], None)
+    assert (own.ecut, own.kspacing, own.level) == (222.0, ENGINES["gpaw"].preset("Al", "standard")["kspacing"], None)
     assert reference("Al", level="coarse").level == "coarse"
 
 

@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 from ase import Atoms
 
-from entromax.config.models import CellSettings, CrystalSettings, ElementSettings, EmtSettings, LibrarySettings
+from entromax.config.models import CellSettings, CrystalSettings, ElementSettings, LibrarySettings
 from entromax.entropy.analysis import Coverage, analyse_library, describe_shapes, project, random_growth
 from entromax.entropy.rounds import reference_sample, structure_blocks
 from entromax.entropy.strata import DatasetState
 from entromax.features import build
+from entromax.labels.engines.emt import EmtSettings
 from entromax.structures import crystal, read_structures, write_structures
 
 SETTINGS = LibrarySettings(

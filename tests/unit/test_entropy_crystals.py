@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.build import make_supercell
 
 from entromax.config.elements import CRYSTALS
-from entromax.config.models import CellSettings, EntropySettings, FeatureSettings, LibrarySettings
+from entromax.config.models import CellSettings, EntropySettings, LibrarySettings
 from entromax.entropy.crystals import APART, add_crystals
 from entromax.entropy.ordering import proportional_order
 from entromax.entropy.reach import measure_reach
@@ -18,12 +18,13 @@ from entromax.entropy.rounds import reference_sample, structure_blocks
 from entromax.entropy.selection import distinct, greedy
 from entromax.entropy.strata import DatasetState
 from entromax.features import build
+from entromax.features.bispectrum import BispectrumSettings
 from entromax.structures import crystal, read_structures
 from entromax.structures.constraints import allowed
 
 SETTINGS = LibrarySettings(
     source="made",
-    features=FeatureSettings(twojmax=4),
+    features=BispectrumSettings(twojmax=4),
     cells=CellSettings(atoms=[1, 4]),
     entropy=EntropySettings(strata=2),
     reference_structures=64,

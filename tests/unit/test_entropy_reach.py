@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from entromax.config.elements import CRYSTALS
-from entromax.config.models import CellSettings, EntropySettings, FeatureSettings, LibrarySettings, SeedSettings
+from entromax.config.models import CellSettings, EntropySettings, LibrarySettings, SeedSettings
 from entromax.entropy.apart import WIDTH, repulsion
 from entromax.entropy.optimiser import maximise
 from entromax.entropy.reach import common_crystals, measure_reach
@@ -13,6 +13,7 @@ from entromax.entropy.rounds import reference_sample
 from entromax.entropy.seeding import relaxed_seeds
 from entromax.entropy.strata import DatasetState
 from entromax.features import build, evaluate
+from entromax.features.bispectrum import BispectrumSettings
 from entromax.structures import crystal
 from entromax.structures.crystals import touching_volume
 from entromax.structures.geometry import shortest_distance
@@ -24,7 +25,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> tuple[LibrarySettings
     folder = tmp_path_factory.mktemp("reference")
     settings = LibrarySettings(
         source="made",
-        features=FeatureSettings(twojmax=4),
+        features=BispectrumSettings(twojmax=4),
         cells=CellSettings(atoms=[3, 4]),
         entropy=EntropySettings(strata=1),
         reference_structures=48,

@@ -9,7 +9,7 @@ import pytest
 import torch
 from ase.neighborlist import neighbor_list
 
-from entromax.config.models import CellSettings, FeatureSettings, LibrarySettings, OptimiserSettings
+from entromax.config.models import CellSettings, LibrarySettings, OptimiserSettings
 from entromax.entropy.functional import EntropyFunctional
 from entromax.entropy.lbfgs import Lbfgs
 from entromax.entropy.moves import Direction, largest, levelled
@@ -20,11 +20,12 @@ from entromax.entropy.seeding import matching_random_set, relaxed_seeds
 from entromax.entropy.selection import accept
 from entromax.entropy.strata import DatasetState
 from entromax.features import Batch, build
+from entromax.features.bispectrum import BispectrumSettings
 from entromax.structures import content_hash, read_structures
 
 SETTINGS = LibrarySettings(
     source="made",
-    features=FeatureSettings(twojmax=4),
+    features=BispectrumSettings(twojmax=4),
     cells=CellSettings(atoms=[1, 5]),
     optimiser=OptimiserSettings(steps=25, harvests=3, relax_steps=40),
     reference_structures=64,
@@ -154,7 +155,7 @@ def test_duplicates_are_dropped(campaign: Path, tmp_path: Path) -> None:
 
 def test_state_of_other_features_is_refused(campaign: Path, tmp_path: Path) -> None:
     (tmp_path / "state_0.npz").write_bytes((campaign / "state_0.npz").read_bytes())
-    other = SETTINGS.model_copy(update={"features": FeatureSettings(twojmax=2)})
+    other = SETTINGS.model_copy(update={"features": BispectrumSettings(twojmax=2)})
     with pytest.raises(ValueError, match=r"state_0\.npz: made with other features"):
         _batch(tmp_path, 1, 1, other)
 

@@ -10,18 +10,24 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from entromax.config.models import EmtSettings, GpawSettings, QeSettings, VaspSettings
-from entromax.labels.engines import ENGINES, engine_available, engine_version, load_engine, physics_hash
+from entromax.labels.engines import engine_available, engine_version, load_engine, physics_hash
 from entromax.labels.engines.base import Label, UnconvergedError, kpoint_mesh
+from entromax.labels.engines.emt import EmtSettings
+from entromax.labels.engines.gpaw import GpawSettings
+from entromax.labels.engines.lammps import LammpsSettings
+from entromax.labels.engines.qe import QeSettings
+from entromax.labels.engines.vasp import VaspSettings
+from entromax.registry import ENGINES
 
 
 def test_asking_for_an_engine_imports_neither_it_nor_torch() -> None:
     code = (
-        "import sys; from entromax.config.models import *; from entromax.labels.engines import *;"
-        "every = GpawSettings(), QeSettings(ecut=300.0), VaspSettings(), EmtSettings(),"
-        "LammpsSettings(pair_style='lj/cut 6', pair_coeff=['* * 1 1']);"
+        "import sys; from entromax.config.models import ReferenceSettings; from entromax.labels.engines import *;"
+        "lammps = {'engine': 'lammps', 'pair_style': 'lj/cut 6', 'pair_coeff': ['* * 1 1']};"
+        "sections = [{'engine': 'qe', 'ecut': 300.0}, lammps, *({'engine': name} for name in ('gpaw', 'vasp', 'emt'))];"
+        "every = [ReferenceSettings.model_validate(section) for section in sections];"
         "[function(settings) for settings in every for function in (engine_available, physics_hash, engine_version)];"
-        "names = 'gpaw', 'lammps', 'torch', 'pandas', 'quippy', 'ase.calculators.vasp', 'ase.calculators.espresso';"
+        "names = 'gpaw.new', 'lammps', 'torch', 'pandas', 'quippy', 'ase.calculators.vasp', 'ase.calculators.espresso';"
         "print([name for name in names if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -32,7 +38,7 @@ def test_a_missing_engine_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     message = engine_available(GpawSettings())
     assert message is not None and "'gpaw'" in message and "gpaw-data" in message
-    with pytest.raises(ValueError, match="'castep' is unknown; choose from emt, gpaw, lammps, qe, vasp"):
+    with pytest.raises(ValueError, match="'castep' is unknown; choose from emt, gpaw, lammps, plugin, qe, vasp"):
         engine_available(GpawSettings.model_construct(engine="castep"))
 
 
@@ -42,7 +48,7 @@ def test_hash_changes_with_every_physical_setting_and_with_no_numerical_one() ->
     changed = [{"xc": "LDA"}, {"ecut": 401.0}, {"kspacing": 0.31}, {"width": 0.11}, {"spin": True}]
     hashes = {physics_hash(GpawSettings(**change)) for change in changed}
     assert len(hashes | {physics_hash(base), physics_hash(EmtSettings())}) == len(changed) + 2
-    every = {"engine", "level", "maxiter", *(key for change in changed for key in change)}
+    every = {"engine", "level", "maxiter", "extra", *(key for change in changed for key in change)}
     assert set(GpawSettings.model_fields) == every
 
 
@@ -51,14 +57,21 @@ def test_hash_changes_with_every_physical_setting_and_with_no_numerical_one() ->
     [
         (
             QeSettings(ecut=300.0, kspacing=0.25),
-            [{"ecut": 301.0}, {"density_factor": 8.0}, {"kspacing": 0.3}, {"width": 0.2}, {"spin": True}],
-            [{"maxiter": 99}, {"command": "srun pw.x"}, {"level": "tight"}],
+            [
+                {"ecut": 301.0},
+                {"density_factor": 8.0},
+                {"kspacing": 0.3},
+                {"width": 0.2},
+                {"spin": True},
+                {"extra": {"nosym": True}},
+            ],
+            [{"maxiter": 99}, {"command": "srun pw.x"}, {"extra": {}}, {"level": "tight"}],
         ),
         (
             VaspSettings(ecut=500.0, kspacing=0.5),
             [
                 *({"ecut": 501.0}, {"kspacing": 0.4}, {"smearing": "gaussian"}, {"width": 0.2}, {"ediff": 1e-5}),
-                *({"paw": "Al_GW"}, {"paw_version": "64"}, {"spin": True}),
+                *({"paw": "Al_GW"}, {"paw_version": "64"}, {"spin": True}, {"extra": {"GGA": "PS"}}),
             ],
             [{"maxiter": 99}, {"command": "srun vasp_std"}, {"kpar": 2}, {"ncore": 2}, {"level": 4}],
         ),
@@ -99,7 +112,7 @@ def test_versions_are_those_installed() -> None:
 
     assert engine_version(EmtSettings()) == f"ase {__version__}"
     assert engine_version(QeSettings(ecut=300.0)) == f"qe by ase {__version__}"  # its own one is in each label
-    assert set(ENGINES) == {"gpaw", "qe", "vasp", "lammps", "emt"}
+    assert set(ENGINES) == {"gpaw", "qe", "vasp", "lammps", "emt", "plugin"}
     assert load_engine(EmtSettings()).rungs[0].name == "default"
 
 
@@ -147,3 +160,50 @@ def test_emt_forces_and_stress_are_derivatives_of_its_energy(tmp_path: Path) -> 
             energies.append(energy(strained))
         derivative = (energies[0] - energies[1]) / (2 * step) / atoms.get_volume()
         assert derivative == pytest.approx(label.stress[index], abs=1e-5)
+
+
+PINNED = {
+    "c4327a5bab2f": GpawSettings(),
+    "aa1fe8350cb4": GpawSettings(ecut=200.0, kspacing=0.6, width=0.2, level="smoke", maxiter=33),
+    "d58c9bbae37e": GpawSettings(ecut=300.0, kspacing=0.25, spin=True),
+    "bf3d1e74107e": QeSettings(ecut=300.0),
+    "ff8287c5a051": QeSettings(ecut=280.0, kspacing=0.4, width=0.2, command="srun pw.x"),
+    "c8c4172c278a": VaspSettings(),
+    "cb763066f2b7": VaspSettings(ecut=700.0, kspacing=0.25, paw="W_sv", paw_version="64", kpar=2),
+    "cd75d35a4ce5": LammpsSettings(pair_style="lj/cut 6.0", pair_coeff=["* * 0.4 2.2"]),
+    "afa22e2535ae": EmtSettings(),
+}
+
+
+@pytest.mark.parametrize("digest", PINNED)
+def test_stores_of_earlier_versions_are_found_again(digest):
+    """These hashes name folders of labels that exist: a change here throws away calculations."""
+    assert physics_hash(PINNED[digest]) == digest
+
+
+def test_extra_tags_are_physics_and_none_of_them_is_what_it_was():
+    for name in ("gpaw", "qe", "vasp"):
+        plain = ENGINES[name].settings.model_validate({"engine": name, "ecut": 300.0})
+        hashes = {physics_hash(plain.model_copy(update={"extra": extra})) for extra in ({}, {"a": 1}, {"a": 2})}
+        assert len(hashes) == 3 and physics_hash(plain) in hashes
+
+
+@pytest.mark.parametrize(
+    ("settings", "tag", "remedy"),
+    [
+        (GpawSettings, "xc", "use the key `xc`"),
+        (VaspSettings, "ENCUT", "use the key `ecut`"),
+        (VaspSettings, "NSW", "entromax sets it itself"),
+        (QeSettings, "nspin", "use the key `spin`"),
+    ],
+)
+def test_a_tag_that_has_a_key_of_its_own_is_refused(settings, tag, remedy):
+    with pytest.raises(ValueError, match=rf"extra\.{tag}: is not passed on; {remedy}"):
+        settings(ecut=300.0, extra={tag: 1})
+
+
+def test_a_variable_that_pw_x_does_not_have_is_named_before_any_job():
+    message = engine_available(QeSettings(ecut=300.0, command="true", extra={"vdw_cor": "grimme-d3"}))
+    assert message is not None and message.startswith("reference.extra.vdw_cor: is no variable of pw.x")
+    known = QeSettings(ecut=300.0, command="true", extra={"vdw_corr": "grimme-d3", "starting_magnetization(1)": 0.3})
+    assert engine_available(known) is None

@@ -13,10 +13,11 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from entromax.config.models import CrystalSettings, ElementSettings, EmtSettings, GpawSettings, LabelSettings
+from entromax.config.models import CrystalSettings, ElementSettings, LabelSettings, ReferenceSettings
 from entromax.labels.budget import LabelBudget
-from entromax.labels.engines import ENGINES
 from entromax.labels.engines.base import EngineUnavailableError
+from entromax.labels.engines.emt import EmtSettings
+from entromax.labels.engines.gpaw import GpawSettings
 from entromax.labels.ledger import COLUMNS
 from entromax.labels.record import Record
 from entromax.labels.reference import label_reference, reference_structures
@@ -24,12 +25,7 @@ from entromax.labels.run import OutOfTimeError, label_structures
 from entromax.labels.shard import label_shard
 from entromax.labels.store import LabelStore, forget, stores
 from entromax.structures import read_structures, with_sid, write_structures
-from tests.support.hostile_engine import ENTRY, HostileSettings
-
-
-@pytest.fixture(autouse=True)
-def hostile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ENGINES, "hostile", ENTRY)
+from tests.support.hostile_engine import hostile
 
 
 def structure(number: int = 0, **info: float | str) -> Atoms:
@@ -42,11 +38,11 @@ def label(
     structures: list[Atoms],
     store: Path,
     limits: LabelSettings | None = None,
-    reference: EmtSettings | HostileSettings | None = None,
+    reference: ReferenceSettings | None = None,
     **options: float,
 ) -> list[Record]:
     limits = limits or LabelSettings(structure_timeout=30.0)
-    reference = reference or HostileSettings()
+    reference = reference or hostile()
     budget = LabelBudget(store, **options)
     return label_structures(structures, element="Al", d_nn=2.86, reference=reference, limits=limits, budget=budget)
 
@@ -67,7 +63,7 @@ def test_every_way_to_fail_has_its_state_and_the_others_are_labelled(tmp_path: P
 
 
 def test_a_structure_labelled_for_one_purpose_serves_another_under_its_own_name(tmp_path: Path) -> None:
-    reference = HostileSettings(calls=str(tmp_path / "calls"))
+    reference = hostile(calls=str(tmp_path / "calls"))
     label([structure(config_type="property", library_sid="")], tmp_path, reference=reference)
     (again,) = label([structure(config_type="fcc")], tmp_path, reference=reference)
     assert again.atoms().info["config_type"] == "fcc" and again.library_sid == "lib0"
@@ -84,13 +80,13 @@ def test_the_ladder_records_each_attempt_and_marks_changed_physics(tmp_path: Pat
 
 
 def test_a_record_tells_the_cpu_time_of_its_attempts_apart_from_the_time_that_passed(tmp_path: Path) -> None:
-    (record,) = label([structure()], tmp_path, reference=HostileSettings(seconds=0.5))  # it sleeps
+    (record,) = label([structure()], tmp_path, reference=hostile(seconds=0.5))  # it sleeps
     assert 0 < record.cpu_seconds < 0.5 <= record.seconds
     assert record.cpu_seconds == record.attempts[0].cpu_seconds
 
 
 def test_an_attempt_that_was_killed_from_outside_is_repeated_on_its_rung(tmp_path: Path) -> None:
-    reference = HostileSettings(calls=str(tmp_path / "calls"))
+    reference = hostile(calls=str(tmp_path / "calls"))
     once, always = label(
         [structure(0, behave="killed once"), structure(1, behave="killed")], tmp_path, reference=reference
     )
@@ -115,7 +111,7 @@ def test_a_killed_worker_costs_an_attempt_and_leaves_no_child(tmp_path: Path) ->
     children: list[psutil.Process] = []
     killer = threading.Thread(target=kill_worker)
     killer.start()
-    (record,) = label([structure()], tmp_path, reference=HostileSettings(calls=str(calls), seconds=1.0))
+    (record,) = label([structure()], tmp_path, reference=hostile(calls=str(calls), seconds=1.0))
     killer.join()
     assert [attempt.outcome for attempt in record.attempts] == ["killed", "converged"]
     assert children and not any(child.is_running() and child.status() != "zombie" for child in children)
@@ -132,7 +128,7 @@ def test_the_ladder_ends_at_max_attempts_and_goes_on_when_more_are_allowed(tmp_p
 @pytest.mark.slow
 def test_a_timeout_kills_the_attempt_is_final_and_is_tried_again_with_more_time(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
-    reference = HostileSettings(calls=str(calls), seconds=2.0)
+    reference = hostile(calls=str(calls), seconds=2.0)
     structures = [structure()]
     for _ in range(2):
         (record,) = label(structures, tmp_path, LabelSettings(structure_timeout=1.0), reference.model_copy())
@@ -161,7 +157,7 @@ def test_close_atoms_are_rejected_without_a_calculation(tmp_path: Path) -> None:
     near.info |= {"element": "Al"}
     image = with_sid(bulk("Al", "sc", a=1.2))  # closest pair: an atom and its own periodic image
     image.info |= {"element": "Al"}
-    records = label([near, image], tmp_path, reference=HostileSettings(calls=str(calls)))
+    records = label([near, image], tmp_path, reference=hostile(calls=str(calls)))
     assert [record.state for record in records] == ["rejected", "rejected"]
     assert "0.500 Å" in records[0].reason and "1.200 Å" in records[1].reason and "1.716" in records[0].reason
     assert not calls.exists()
@@ -172,7 +168,7 @@ def test_a_label_rejected_for_its_forces_comes_back_without_a_calculation_when_t
     tmp_path: Path,
 ) -> None:
     calls = tmp_path / "calls"
-    reference = HostileSettings(calls=str(calls))
+    reference = hostile(calls=str(calls))
     strong = [structure(force=200.0)]
     (first,) = label(strong, tmp_path, LabelSettings(max_force=100.0), reference)
     (second,) = label(strong, tmp_path, LabelSettings(max_force=300.0), reference)
@@ -193,7 +189,7 @@ def test_an_engine_that_cannot_work_stops_the_job_and_blames_no_structure(tmp_pa
 @pytest.mark.slow
 def test_a_job_stops_before_its_wall_time_and_the_next_one_finishes(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
-    reference = HostileSettings(calls=str(calls), seconds=0.5)
+    reference = hostile(calls=str(calls), seconds=0.5)
     structures = [structure(number) for number in range(12)]
     with pytest.raises(OutOfTimeError, match="run the job again"):
         label(structures, tmp_path, LabelSettings(structure_timeout=100.0), reference, wall_time=5.0)
@@ -251,7 +247,7 @@ def test_labels_follow_the_order_of_atoms_they_were_made_with(tmp_path: Path) ->
 
 def test_retry_forgets_the_states_asked_for_and_nothing_else(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
-    reference = HostileSettings(calls=str(calls))
+    reference = hostile(calls=str(calls))
     structures = [structure(0), structure(1, behave="raise"), structure(2, behave="unconverged")]
     label(structures, tmp_path, LabelSettings(max_attempts=1), reference)
     assert {state: len(sids) for state, sids in forget(tmp_path, "Al", ["crashed"]).items()} == {"crashed": 1}

@@ -143,15 +143,13 @@ JOB = """
 import sys
 from entromax.config.models import LabelSettings
 from entromax.labels.budget import LabelBudget
-from entromax.labels.engines import ENGINES
 from entromax.labels.run import label_structures
 from entromax.structures.io import read_structures
 from tests.support import hostile_engine as hostile
-ENGINES["hostile"] = hostile.ENTRY
 folder = sys.argv[1]
 label_structures(
     read_structures(f"{folder}/shard.extxyz"), element="Al", d_nn=2.86, limits=LabelSettings(),
-    reference=hostile.HostileSettings(calls=f"{folder}/calls", seconds=0.03),
+    reference=hostile.hostile(calls=f"{folder}/calls", seconds=0.03),
     budget=LabelBudget(f"{folder}/store", workers=2),
 )
 """

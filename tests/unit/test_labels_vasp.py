@@ -15,11 +15,11 @@ from ase.build import bulk
 from ase.calculators.vasp import Vasp
 from ase.io import read
 
-from entromax.config.models import LabelSettings, VaspSettings
+from entromax.config.models import LabelSettings
 from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_available, load_engine, physics_hash
 from entromax.labels.engines.base import EngineUnavailableError, Label, UnconvergedError
-from entromax.labels.engines.vasp import incar
+from entromax.labels.engines.vasp import VaspSettings, incar
 from entromax.labels.run import label_structures
 from entromax.structures import with_sid
 
@@ -209,3 +209,18 @@ def test_the_command_and_the_parallel_layout_are_no_physics() -> None:
     assert physics_hash(SETTINGS.model_copy(update={"paw": "C_h"})) != physics_hash(SETTINGS)
     message = engine_available(SETTINGS.model_copy(update={"command": "no_such_vasp -np 4"}))
     assert message is not None and "'no_such_vasp'" in message and "licence" in message
+
+
+def test_extra_tags_stand_in_incar_as_they_are_and_the_rungs_win_over_them(tmp_path: Path) -> None:
+    extra = {"LDAU": True, "LDAUU": [4.0, 0.0], "PREC": "Normal", "algo": "Fast", "GGA": "PS"}
+    settings = SETTINGS.model_copy(update={"extra": extra})
+    for rung, algo in (("default", "Fast"), ("all", "All")):
+        atoms = bulk("C", "diamond", a=3.57)
+        calculator = Vasp(directory=str(tmp_path), **incar(atoms, settings, rung))
+        calculator.initialize(atoms)
+        calculator.write_incar(atoms, directory=str(tmp_path))
+        lines = [line.split("#")[0].split("=") for line in (tmp_path / "INCAR").read_text().splitlines() if "=" in line]
+        tags = {key.strip().upper(): value.strip() for key, value in lines}
+        assert len(tags) == len(lines), "no tag stands there twice"
+        assert tags["LDAU"] == ".TRUE." and tags["LDAUU"] == "4.0 0.0" and tags["GGA"] == "PS"
+        assert tags["PREC"] == "Normal" and tags["ALGO"] == algo and float(tags["ENCUT"]) == settings.ecut

@@ -11,8 +11,9 @@ from ase import Atoms
 from ase.build import bulk
 
 from entromax.config.load import ConfigError
-from entromax.config.models import AceSettings, PluginSettings
 from entromax.potentials import load_potential, train_potential
+from entromax.potentials.ace import AceSettings
+from entromax.potentials.plugin import PluginSettings
 from entromax.structures import with_sid, write_structures
 from entromax.workflow import require_families
 

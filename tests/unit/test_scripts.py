@@ -8,8 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from entromax.config.models import CrystalSettings, ElementSettings, EmtSettings, LabelSettings, PropertySettings
+from entromax.config.models import CrystalSettings, ElementSettings, LabelSettings, PropertySettings
 from entromax.labels.budget import LabelBudget
+from entromax.labels.engines.emt import EmtSettings
 from entromax.labels.run import OutOfTimeError
 from entromax.structures import crystal, with_sid, write_structures
 

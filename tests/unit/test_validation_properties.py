@@ -16,7 +16,6 @@ from entromax.config.models import (
     CampaignSettings,
     CrystalSettings,
     ElementSettings,
-    EmtSettings,
     EosSettings,
     LabelSettings,
     Thresholds,
@@ -24,6 +23,7 @@ from entromax.config.models import (
 from entromax.config.models.validation import PropertySettings
 from entromax.labels.budget import LabelBudget
 from entromax.labels.calculator import LabelCalculator, NoLabelError
+from entromax.labels.engines.emt import EmtSettings
 from entromax.report.kit import view
 from entromax.report.results import load_element_results
 from entromax.report.topics.properties import all_numbers, findings, load_properties, overview, plot_property

@@ -9,8 +9,9 @@ from ase.calculators.emt import EMT
 from scipy.optimize import minimize_scalar
 
 from entromax.config import CampaignSettings, load_campaign
-from entromax.config.models import CrystalSettings, ElementSettings, EmtSettings, LabelSettings
+from entromax.config.models import CrystalSettings, ElementSettings, LabelSettings
 from entromax.labels.budget import LabelBudget
+from entromax.labels.engines.emt import EmtSettings
 from entromax.labels.store import LabelStore, stores
 from entromax.report.topics.scale import plot_scale
 from entromax.structures import crystal

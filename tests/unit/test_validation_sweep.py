@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from entromax.config.models import GapSettings, SnapSettings
+from entromax.potentials.gap import GapSettings
+from entromax.potentials.snap import SnapSettings
 from entromax.report.topics.sweep import plot_sweep
 from entromax.validation.sweep import rank
 from entromax.workflow import one_of, sweep_points

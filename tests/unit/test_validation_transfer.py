@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from entromax.config.models import FeatureSettings
+from entromax.features.bispectrum import BispectrumSettings
 from entromax.structures import read_structures, with_sid, write_structures
 from entromax.validation import transfer
 from entromax.validation.distance import distance_to_training
@@ -107,7 +107,7 @@ def test_two_by_two_holds_the_errors_of_each_potential_on_each_set(
 
 
 def test_distance_is_zero_for_the_known_and_grows_with_what_is_done_to_it() -> None:
-    features = FeatureSettings(twojmax=2)
+    features = BispectrumSettings(twojmax=2)
     training = [free_atom(), *rattled(10, seed=7)]
     near, far = training[1].copy(), training[2].copy()
     near.positions[0] += 0.02

@@ -1,14 +1,9 @@
 """Potentials: one job per element and family; with a sweep one per combination, and one that takes the best."""
 
-from entromax.config.models import ERROR_BAR_FAMILIES
-from entromax.workflow import one_of, sweep_points
+from entromax.workflow import one_of, sweep_points, with_error_bars
 
 SWEEPS = sweep_points(CAMPAIGN.potentials)
-WITH_ERROR_BARS = [
-    name
-    for name, settings in config["potentials"].items()
-    if settings["family"] in ERROR_BAR_FAMILIES
-]
+WITH_ERROR_BARS = with_error_bars(CAMPAIGN.potentials)
 
 
 rule train_potential:

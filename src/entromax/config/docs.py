@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from entromax.config.models import CampaignSettings
+from entromax.registry import ENGINES, FAMILIES, FEATURES
 
+KINDS = {registry.key: registry for registry in (ENGINES, FAMILIES, FEATURES)}
 README = Path("config/README.md")
 SCHEMA = Path("workflow/schemas/config.schema.json")
 
@@ -58,7 +60,7 @@ def readme() -> str:
     for title, section in _sections(root):
         lines = [f"## `{title}`" if title else "## Top level", ""]
         if title:
-            lines += [section["description"], ""]
+            lines += [section["description"], "", *_facts(section)]
         lines += ["| key | default | unit | meaning | values |", "|---|---|---|---|---|"]
         for key, field in section["properties"].items():
             lines.append(_row(key, field, section, root["$defs"]))
@@ -93,12 +95,26 @@ def _children(field: dict[str, Any], definitions: dict[str, Any]) -> list[tuple[
     for option in options:
         if "$ref" in option:
             child = definitions[option["$ref"].rsplit("/", 1)[1]]
-            kind = next(
-                (f"({k}: {child['properties'][k]['const']})" for k in ("engine", "family") if k in child["properties"]),
-                "",
-            )
-            children.append((kind, child))
+            key, name = _chosen(child)
+            children.append((f"({key}: {name})" if key else "", child))
     return children
+
+
+def _chosen(section: dict[str, Any]) -> tuple[str, str]:
+    """Return the key that chooses a section and its value; two empty strings for a section that nothing chooses."""
+    found = ((key, section["properties"].get(key, {}).get("const", "")) for key in KINDS)
+    return next(((key, name) for key, name in found if name), ("", ""))
+
+
+def _facts(section: dict[str, Any]) -> list[str]:
+    """Return the facts of the entry that a section configures, and what to cite."""
+    key, name = _chosen(section)
+    if not key:
+        return []
+    entry = KINDS[key][name]
+    facts = [*entry.facts(), *([f"to cite: {entry.citation}"] if entry.citation else [])]
+    text = "; ".join(facts)
+    return [text[0].upper() + text[1:], ""] if text else []
 
 
 def _join(*parts: str) -> str:

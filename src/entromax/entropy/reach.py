@@ -53,7 +53,7 @@ def common_crystals(volume: Sequence[float], number: int = 5) -> list[Atoms]:
     """
     made = []
     for kind in CRYSTALS:
-        low, high = np.clip(np.array(VOLUME_FACTORS) * touching_volume(kind), *volume)
+        low, high = np.clip(np.array(VOLUME_FACTORS) * touching_volume(kind), volume[0], volume[1])
         for v in np.geomspace(low, high, number):
             made.append(crystal(kind, "X", float(v)))
             made[-1].info["name"] = kind

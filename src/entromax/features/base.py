@@ -1,9 +1,18 @@
 """What every feature set promises to the rest of the code."""
 
-from typing import Protocol, runtime_checkable
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
+
+from entromax.config.models import FeatureSettings
+from entromax.registry import Entry
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+S = TypeVar("S", bound=FeatureSettings)
 
 
 @runtime_checkable
@@ -39,3 +48,17 @@ class Features(Protocol):
             [n_atoms, dim] features in the dtype of the feature set.
         """
         ...
+
+
+class FeatureSet(Entry, ABC, Generic[S]):
+    """A kind of features, before its settings are known. Its module must not import torch before it is used.
+
+    Attributes:
+        settings: the model of its settings.
+    """
+
+    settings: type[S]
+
+    @abstractmethod
+    def build(self, settings: S, dtype: torch.dtype, device: torch.device) -> Features:
+        """Return the features that the settings describe."""

@@ -29,15 +29,25 @@ bounded by one chunk of atoms.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
+from pydantic import Field
 
 from entromax.config.models import FeatureSettings
-from entromax.features.moments import PairMoments
-from entromax.features.triple import TripleCorrelation
+from entromax.features.base import FeatureSet
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class BispectrumSettings(FeatureSettings):
+    """Bispectrum components of SNAP, equal to those of LAMMPS."""
+
+    name: Literal["bispectrum"] = "bispectrum"
+    twojmax: int = Field(8, ge=2, le=10, description="twice the largest angular momentum")
+    rfac0: float = Field(0.99363, gt=0, lt=1, description="fraction of pi that the cutoff maps to")
 
 
 class Bispectrum:
@@ -54,7 +64,7 @@ class Bispectrum:
         cutoff: float,
         twojmax: int = 8,
         rfac0: float = 0.99363,
-        dtype: torch.dtype = torch.float64,
+        dtype: torch.dtype | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         """Prepare the constant matrices.
@@ -63,47 +73,28 @@ class Bispectrum:
             cutoff: Radius r_c, units of d_nn.
             twojmax: Twice the largest angular momentum.
             rfac0: Fraction of pi that the cutoff is mapped to.
-            dtype: float64 or float32.
+            dtype: float64, also where none is given, or float32.
             device: Where to compute.
         """
+        import torch
+
+        from entromax.features.moments import PairMoments
+        from entromax.features.triple import TripleCorrelation
+
         self.cutoff = cutoff
-        self.dtype = dtype
+        self.dtype = dtype or torch.float64
         self.device = torch.device(device)
         self.triples = bispectrum_triples(twojmax)
         self.dim = len(self.triples)
-        self._moments = PairMoments(cutoff, twojmax, rfac0, dtype, self.device)
-        self._correlation = TripleCorrelation(self._moments.basis, self.triples, dtype, self.device)
-
-    @classmethod
-    def from_settings(cls, settings: FeatureSettings, dtype: torch.dtype, device: torch.device) -> Bispectrum:
-        """Make the feature set that the configuration describes."""
-        return cls(settings.cutoff, settings.twojmax, settings.rfac0, dtype, device)
+        self._moments = PairMoments(cutoff, twojmax, rfac0, self.dtype, self.device)
+        self._correlation = TripleCorrelation(self._moments.basis, self.triples, self.dtype, self.device)
 
     def __call__(self, vectors: Tensor, centre: Tensor, n_atoms: int) -> Tensor:
         """Components [n_atoms, dim], differentiable once in `vectors` [P, 3]; see `Features`."""
-        result: Tensor = _Evaluate.apply(vectors.to(self.dtype), centre, n_atoms, self._moments, self._correlation)
+        from entromax.features.adjoint import Adjoint
+
+        result: Tensor = Adjoint.apply(vectors.to(self.dtype), centre, n_atoms, self._moments, self._correlation)
         return result
-
-
-class _Evaluate(torch.autograd.Function):
-    """The two halves chained, with the analytic gradient of both."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, vectors: Tensor, centre: Tensor, n_atoms: int, moments: PairMoments, correlation: TripleCorrelation
-    ) -> Tensor:
-        layout = moments.arrange(vectors, centre, n_atoms)
-        x = moments.forward(vectors, layout, n_atoms)
-        ctx.save_for_backward(vectors, x)
-        ctx.parts = (moments, correlation, layout)
-        return correlation.forward(x)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
-        vectors, x = ctx.saved_tensors
-        moments, correlation, layout = ctx.parts
-        return moments.backward(vectors, layout, correlation.backward(x, grad)), None, None, None, None
 
 
 def bispectrum_triples(twojmax: int) -> np.ndarray:
@@ -117,3 +108,20 @@ def bispectrum_triples(twojmax: int) -> np.ndarray:
             if j >= j1
         ]
     )
+
+
+class BispectrumSet(FeatureSet[BispectrumSettings]):
+    """The bispectrum for the registry."""
+
+    name = "bispectrum"
+    settings = BispectrumSettings
+    citation = (
+        "A. P. Bartók et al., Phys. Rev. B 81, 184117 (2010); A. P. Thompson et al., J. Comput. Phys. 285, 316 (2015)."
+    )
+
+    def build(self, settings: BispectrumSettings, dtype: torch.dtype, device: torch.device) -> Bispectrum:
+        """Return the features that the settings describe; see ``FeatureSet.build``."""
+        return Bispectrum(settings.cutoff, settings.twojmax, settings.rfac0, dtype, device)
+
+
+FEATURES = BispectrumSet()

@@ -15,14 +15,27 @@ product; another density or radial basis needs other coefficients only.
 from __future__ import annotations
 
 from math import factorial, pi, sqrt
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
+from pydantic import Field
 from scipy.fft import dct
 from scipy.special import gamma, hyp1f1
-from torch import Tensor
 
 from entromax.config.models import FeatureSettings
+from entromax.features.base import FeatureSet
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class PowerSpectrumSettings(FeatureSettings):
+    """SOAP power spectrum, as featomic's."""
+
+    name: Literal["power_spectrum"] = "power_spectrum"
+    n_max: int = Field(5, ge=1, le=12, description="radial functions")
+    l_max: int = Field(4, ge=0, le=9, description="largest angular momentum")
 
 
 class PowerSpectrum:
@@ -41,7 +54,7 @@ class PowerSpectrum:
         n_max: int = 5,
         l_max: int = 4,
         width: float = 0.3,
-        dtype: torch.dtype = torch.float64,
+        dtype: torch.dtype | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
         """Prepare the radial series.
@@ -51,30 +64,29 @@ class PowerSpectrum:
             n_max: Number of radial functions.
             l_max: Largest angular momentum.
             width: Standard deviation sigma of the Gaussians, units of d_nn.
-            dtype: float64 or float32.
+            dtype: float64, also where none is given, or float32.
             device: Where to compute.
         """
+        import torch
+
         self.cutoff = cutoff
-        self.dtype = dtype
+        self.dtype = dtype or torch.float64
         self.device = torch.device(device)
         self.dim = n_max * (n_max + 1) // 2 * (l_max + 1)
         self._shape = (l_max + 1, n_max)
         series = radial_series(cutoff, n_max, l_max, width)
-        self._series = torch.tensor(series, dtype=dtype, device=device)
+        self._series = torch.tensor(series, dtype=self.dtype, device=device)
         own = np.zeros((l_max + 1, n_max))
         own[0] = radial_functions(np.zeros(1), cutoff, n_max, l_max, width)[0, 0] / sqrt(4 * pi)
-        self._own = torch.tensor(own, dtype=dtype, device=device)
+        self._own = torch.tensor(own, dtype=self.dtype, device=device)
         first, second = torch.triu_indices(n_max, n_max, device=device)
         self._pairs = (first, second)
-        self._factors = torch.where(first == second, 1.0, sqrt(2)).to(dtype)
-
-    @classmethod
-    def from_settings(cls, settings: FeatureSettings, dtype: torch.dtype, device: torch.device) -> PowerSpectrum:
-        """Make the feature set that the configuration describes."""
-        return cls(settings.cutoff, settings.n_max, settings.l_max, dtype=dtype, device=device)
+        self._factors = torch.where(first == second, 1.0, sqrt(2)).to(self.dtype)
 
     def __call__(self, vectors: Tensor, centre: Tensor, n_atoms: int) -> Tensor:
         """Components [n_atoms, dim], differentiable in `vectors` [P, 3]; see `Features`."""
+        import torch
+
         vectors = vectors.to(self.dtype)
         inside = torch.nonzero(torch.einsum("pa,pa->p", vectors, vectors) < self.cutoff**2).flatten()
         vectors, centre = vectors[inside], centre[inside]
@@ -95,11 +107,15 @@ class PowerSpectrum:
 
     def _damping(self, distance: Tensor) -> Tensor:
         """Cutoff function: 1 up to half the cutoff, then half a cosine to 0."""
+        import torch
+
         scaled = (2 * distance / self.cutoff - 1).clamp(0, 1)
         return 0.5 * (1 + torch.cos(pi * scaled))
 
     def _radial(self, distance: Tensor) -> Tensor:
         """Radial functions [P, (l_max + 1) n_max] from their Chebyshev series."""
+        import torch
+
         t = 2 * distance / self.cutoff - 1
         values = [torch.ones_like(t), t]
         for _ in range(2, self._series.shape[0]):
@@ -145,6 +161,8 @@ def real_harmonics(unit: Tensor, l_max: int) -> Tensor:
 
     Polynomials in x, y, z by recursion: m > 0 goes with Re (x + i y)^m, m < 0 with Im (x + i y)^|m|.
     """
+    import torch
+
     x, y, z = unit.unbind(1)
     columns: dict[tuple[int, int], Tensor] = {}
     real, imaginary = torch.ones_like(x), torch.zeros_like(x)
@@ -178,3 +196,18 @@ def _orthonormaliser(spread: np.ndarray) -> np.ndarray:
     norm = np.diag(overlap) ** -0.5
     eigenvalues, vectors = np.linalg.eigh(overlap * norm[:, None] * norm)
     return norm[:, None] * (vectors * eigenvalues**-0.5) @ vectors.T
+
+
+class PowerSpectrumSet(FeatureSet[PowerSpectrumSettings]):
+    """The power spectrum for the registry."""
+
+    name = "power_spectrum"
+    settings = PowerSpectrumSettings
+    citation = "A. P. Bartók, R. Kondor and G. Csányi, Phys. Rev. B 87, 184115 (2013)."
+
+    def build(self, settings: PowerSpectrumSettings, dtype: torch.dtype, device: torch.device) -> PowerSpectrum:
+        """Return the features that the settings describe; see ``FeatureSet.build``."""
+        return PowerSpectrum(settings.cutoff, settings.n_max, settings.l_max, dtype=dtype, device=device)
+
+
+FEATURES = PowerSpectrumSet()

@@ -12,6 +12,7 @@ import sys
 import threading
 from types import TracebackType
 
+from entromax.config.models import ReferenceSettings
 from entromax.labels.worker import Outcome, Task
 
 SINGLE_THREAD = {
@@ -28,11 +29,11 @@ class Worker:
     """A process that runs one attempt at a time, restarted when it dies.
 
     Args:
-        module: module with the engine, imported when the process starts.
+        settings: settings of the engine, which is imported when the process starts.
     """
 
-    def __init__(self, module: str) -> None:
-        self._module = module
+    def __init__(self, settings: ReferenceSettings) -> None:
+        self._settings = settings
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
         self._lock = threading.Lock()
@@ -90,7 +91,7 @@ class Worker:
                     env={**os.environ, **SINGLE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 )
                 assert self._process.stdin is not None
-                pickle.dump(self._module, self._process.stdin)
+                pickle.dump(self._settings, self._process.stdin)
                 self._process.stdin.flush()
             return self._process
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from ase import Atoms
 
-from entromax.config.models import ElementSettings, LabelSettings, Settings
+from entromax.config.models import ElementSettings, LabelSettings, ReferenceSettings
 from entromax.labels.budget import LabelBudget
+from entromax.labels.engines import resolve
 from entromax.labels.engines.base import kpoint_mesh
 from entromax.labels.ledger import write_outputs
 from entromax.labels.run import label_structures
@@ -82,9 +83,9 @@ def reference_structures(element: str, settings: ElementSettings, limits: LabelS
     return structures
 
 
-def share_mesh(structures: Sequence[Atoms], reference: Settings) -> None:
+def share_mesh(structures: Sequence[Atoms], reference: ReferenceSettings) -> None:
     """Write the k-point mesh that is fine enough for all of these cells into each; nothing without k-points."""
-    spacing = getattr(reference, "kspacing", None)
+    spacing = getattr(resolve(reference)[1], "kspacing", None)
     if spacing is None:
         return
     mesh = np.max([kpoint_mesh(atoms.cell.array, spacing) for atoms in structures], axis=0)

@@ -13,11 +13,10 @@ from typing import Any
 
 from ase import Atoms
 
-from entromax.config.models import LabelSettings, Settings
+from entromax.config.models import LabelSettings, ReferenceSettings
 from entromax.labels.budget import Clock, LabelBudget
 from entromax.labels.engines import (
     engine_available,
-    engine_entry,
     engine_version,
     load_engine,
     numerical_settings,
@@ -52,7 +51,7 @@ def label_structures(
     *,
     element: str,
     d_nn: float,
-    reference: Settings,
+    reference: ReferenceSettings,
     limits: LabelSettings,
     budget: LabelBudget,
 ) -> list[Record]:
@@ -152,7 +151,7 @@ def _log_progress(record: Record, number: int, total: int, clock: Clock) -> None
 class _Job:
     """What the threads of one call share; each thread drives one worker process."""
 
-    reference: Settings
+    reference: ReferenceSettings
     limits: LabelSettings
     rungs: Sequence[Rung]
     settings: str
@@ -166,8 +165,7 @@ class _Job:
         """Yield the records of ``todo`` once they are on the disk; none for what there was no time for."""
         if not todo:
             return
-        module = engine_entry(self.reference).module
-        crew = [Worker(module) for _ in range(max(1, min(workers, len(todo))))]
+        crew = [Worker(self.reference) for _ in range(max(1, min(workers, len(todo))))]
         free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         for worker in crew:
             free.put(worker)
@@ -201,7 +199,6 @@ class _Job:
             free.put(worker)
 
     def _climb(self, atoms: Atoms, attempts: list[Attempt], worker: Worker, scratch: Path) -> Record | None:
-        module = engine_entry(self.reference).module
         text = scratch / f"{atoms.info['sid']}.txt"
         texts: list[str] = []
         kills = 0
@@ -210,7 +207,7 @@ class _Job:
             if self.clock.left <= expected:
                 return None
             timeout = min(self.limits.structure_timeout, self.clock.left)
-            outcome = worker.run(Task(module, self.reference, atoms, number, timeout, text))
+            outcome = worker.run(Task(self.reference, atoms, number, timeout, text))
             if outcome.state == "unavailable":
                 raise EngineUnavailableError(outcome.reason)
             if outcome.state == "timeout" and timeout < self.limits.structure_timeout:

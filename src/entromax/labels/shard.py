@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from entromax.config.models import LabelSettings, Settings
+from entromax.config.models import LabelSettings, ReferenceSettings
 from entromax.labels.budget import LabelBudget
 from entromax.labels.ledger import write_outputs
 from entromax.labels.run import label_structures
@@ -21,7 +21,7 @@ def label_shard(
     ledger: str | Path,
     element: str,
     d_nn: float,
-    reference: Settings,
+    reference: ReferenceSettings,
     limits: LabelSettings,
     budget: LabelBudget,
 ) -> pd.DataFrame:

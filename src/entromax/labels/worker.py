@@ -8,7 +8,6 @@ the number of threads of the linear algebra is fixed when it is loaded.
 
 import contextlib
 import ctypes
-import importlib
 import os
 import pickle
 import select
@@ -22,7 +21,8 @@ from typing import Any, BinaryIO, Literal, NoReturn
 
 from ase import Atoms
 
-from entromax.config.models import Settings
+from entromax.config.models import ReferenceSettings
+from entromax.labels.engines import preload, resolve
 from entromax.labels.engines.base import EngineUnavailableError, Label, UnconvergedError
 
 State = Literal["converged", "unconverged", "crashed", "killed", "timeout", "unavailable"]
@@ -32,10 +32,9 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True)
 class Task:
-    """One attempt at one structure; ``module`` holds the engine, ``text`` receives everything it prints."""
+    """One attempt at one structure; ``text`` receives everything that the engine of the settings prints."""
 
-    module: str
-    settings: Settings
+    settings: ReferenceSettings
     atoms: Atoms
     rung: int
     timeout: float
@@ -61,8 +60,8 @@ def attempt(task: Task) -> Outcome:
         return Outcome(state, reason, time.monotonic() - started, label)
 
     try:
-        engine = importlib.import_module(task.module).ENGINE
-        return outcome("converged", label=engine.label(task.atoms, task.settings, task.rung, task.text))
+        engine, settings = resolve(task.settings)
+        return outcome("converged", label=engine.label(task.atoms, settings, task.rung, task.text))
     except UnconvergedError as error:
         return outcome("unconverged", str(error))
     except (EngineUnavailableError, ImportError) as error:
@@ -161,9 +160,10 @@ def _outcome_of(data: bytes, status: int, seconds: float) -> Outcome:
 
 
 def _serve(tasks: BinaryIO, outcomes: BinaryIO) -> None:
-    """Answer tasks until stdin closes; the engine named by the first message is imported before the first fork."""
-    with contextlib.suppress(ImportError):  # each attempt will say it again, with its reason
-        importlib.import_module(pickle.load(tasks))
+    """Answer tasks until stdin closes; the engine of the settings that come first is imported before the first fork."""
+    settings = pickle.load(tasks)
+    with contextlib.suppress(Exception):  # each attempt will say it again, with its reason
+        preload(settings)
     while True:
         try:
             task: Any = pickle.load(tasks)

@@ -4,27 +4,19 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
+from pydantic import Field, model_validator
 
-from entromax.config.models import AceSettings
-from entromax.potentials.ace_model import (
-    ACTIVE_SET,
-    BASIS,
-    LAMMPS,
-    MODEL,
-    AceBasis,
-    AceCalculator,
-    AceModel,
-    import_pyace,
-)
+from entromax.config.models.potentials import LinearSettings
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
-from entromax.potentials.linear import NormalEquations
-from entromax.potentials.uncertainty import calibration
 from entromax.structures.geometry import right_handed
+
+if TYPE_CHECKING:
+    from entromax.potentials.ace_model import AceBasis, AceModel
 
 logger = logging.getLogger("entromax.potentials")
 
@@ -32,13 +24,47 @@ BLOCK = 4
 """Environments, in units of the number of functions, that join the search for the active set at once."""
 
 
+class AceSettings(LinearSettings):
+    """Linear atomic cluster expansion over a ZBL repulsion, by python-ace (licensed for non-commercial use only)."""
+
+    family: Literal["ace"] = "ace"
+    functions: int = Field(
+        500, ge=10, le=5000, description="basis functions; at most half of the training environments are used"
+    )
+    n_max: list[Annotated[int, Field(ge=1, le=30)]] = Field(
+        [15, 6, 4, 3], min_length=1, max_length=6, description="radial functions by order, pairs first"
+    )
+    l_max: list[Annotated[int, Field(ge=0, le=10)]] = Field(
+        [0, 5, 4, 2], min_length=1, max_length=6, description="largest angular momentum by order; 0 for pairs"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> "AceSettings":
+        if len(self.n_max) != len(self.l_max) or self.l_max[0] != 0:
+            raise ValueError(f"l_max: {self.l_max} must begin with 0 and have as many entries as n_max {self.n_max}")
+        return self
+
+
 class AceFamily(Family[AceSettings]):
     """Linear ACE [Drautz, Phys. Rev. B 99, 014104 (2019)]; python-ace is licensed for non-commercial use only."""
 
+    name = "ace"
     settings = AceSettings
+    citation = (
+        "R. Drautz, Phys. Rev. B 99, 014104 (2019); Y. Lysogorskiy et al., npj Comput. Mater. 7, 97 (2021). python-ace "
+        "is licensed for non-commercial use."
+    )
+    licence = "academic, non-commercial (python-ace)"
+    requires = "pyace"
+    remedy = "pip install entromax[ace]"
+    error_bars = True
 
     def fit(self, data: FitData, settings: AceSettings, folder: Path) -> dict[str, Any]:
         """Fit structure by structure; see ``Family.fit``."""
+        from entromax.potentials.ace_model import ACTIVE_SET, MODEL, AceBasis, AceCalculator, AceModel
+        from entromax.potentials.linear import NormalEquations
+        from entromax.potentials.uncertainty import calibration
+
         atom, bulk = split_free_atom(data.train)
         if strange := {symbol for atoms in bulk for symbol in atoms.symbols} - {data.element}:
             raise FitError(f"training set: holds {', '.join(sorted(strange))}; this is a potential of {data.element}")
@@ -80,15 +106,21 @@ class AceFamily(Family[AceSettings]):
 
     def load(self, folder: Path) -> BaseCalculator:
         """Return the calculator: ``energy_std``, ``forces_std``, ``extrapolation`` too; see ``Family.load``."""
+        from entromax.potentials.ace_model import AceCalculator
+
         return AceCalculator(folder)
 
     def export(self, folder: Path, element: str) -> str | None:
         """Return commands for LAMMPS with the package ML-PACE; see ``Family.export``."""
+        from entromax.potentials.ace_model import MODEL, AceModel
+
         return AceModel.load(folder / MODEL).commands()
 
 
 def new_basis(settings: AceSettings, data: FitData, functions: int) -> Any:
     """Return ``pyace.ACEBBasisSet`` with the first ``functions`` of the B functions that the settings span."""
+    from entromax.potentials.ace_model import import_pyace
+
     pyace = import_pyace()
     specification = {
         "deltaSplineBins": 0.001,
@@ -106,7 +138,7 @@ def new_basis(settings: AceSettings, data: FitData, functions: int) -> Any:
 
 
 def weighted_rows(
-    atoms: Atoms, basis: AceBasis, model: AceModel, settings: AceSettings, lowest: float
+    atoms: Atoms, basis: "AceBasis", model: "AceModel", settings: AceSettings, lowest: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return rows [1 + 3 N + 6, p] and targets of one structure, multiplied with the square roots of their weights.
 
@@ -132,6 +164,8 @@ def weighted_rows(
 
 def write_basis(basis: Any, e0: float, folder: Path) -> None:
     """Write the fitted basis for pyace and, with the energy of the free atom [eV], for LAMMPS."""
+    from entromax.potentials.ace_model import BASIS, LAMMPS
+
     basis.save(str(folder / BASIS))
     basis.to_ACECTildeBasisSet().save_yaml(str(folder / LAMMPS))
     text = (folder / LAMMPS).read_text()
@@ -140,12 +174,14 @@ def write_basis(basis: Any, e0: float, folder: Path) -> None:
     (folder / LAMMPS).write_text(text.replace("E0: [0]", f"E0: [{e0!r}]"))
 
 
-def write_active_set(basis: AceBasis, structures: Iterable[Atoms], element: str, path: Path) -> None:
+def write_active_set(basis: "AceBasis", structures: Iterable[Atoms], element: str, path: Path) -> None:
     """Find the environments that span the training data (MaxVol) block by block, and write their inverse.
 
     Raises:
         FitError: the environments are too much alike.
     """
+    from entromax.potentials.ace_model import import_pyace
+
     learning = import_pyace("pyace.activelearning")
     active, waiting = np.zeros((0, basis.size)), []
     remaining = list(structures)

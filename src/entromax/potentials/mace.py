@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
+from pydantic import Field
 
-from entromax.config.models import MaceSettings
+from entromax.config.models.potentials import WeightedSettings
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
 from entromax.structures import write_structures
 from entromax.structures.geometry import bare
@@ -26,10 +27,31 @@ FINAL_RATE = 0.01
 ENVIRONMENT = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}  # MACE's models are pickled objects
 
 
+class MaceSettings(WeightedSettings):
+    """MACE, equivariant message passing: small by default, trained by mace-torch, on the GPU when there is one."""
+
+    family: Literal["mace"] = "mace"
+    cutoff: float = Field(1.8, gt=1, le=4, description="cutoff radius of one layer [d_nn]")
+    channels: int = Field(16, ge=4, le=256, description="channels of the node features")
+    max_l: int = Field(0, ge=0, le=3, description="largest angular momentum of the messages")
+    layers: int = Field(2, ge=1, le=4, description="message passing layers")
+    correlation: int = Field(3, ge=1, le=4, description="correlation order; body order of the messages less one")
+    zbl: bool = Field(True, description="ZBL repulsion of close pairs below the network")
+    epochs: int = Field(100, ge=1, le=10_000, description="passes over the training set")
+    batch_size: int = Field(8, ge=1, le=1024, description="structures per step of the optimiser")
+    learning_rate: float = Field(0.01, gt=0, le=0.1, description="of the first epoch; falls to a hundredth of it [1]")
+    precision: Literal["float64", "float32"] = Field("float64", description="floating point type of the training")
+
+
 class MaceFamily(Family[MaceSettings]):
     """MACE; its code is under the MIT licence."""
 
+    name = "mace"
     settings = MaceSettings
+    citation = "I. Batatia et al., MACE, Adv. Neural Inf. Process. Syst. 35 (2022)."
+    licence = "MIT"
+    requires = "mace"
+    remedy = "pip install entromax[mace]"
 
     def fit(self, data: FitData, settings: MaceSettings, folder: Path) -> dict[str, Any]:
         """Train with ``mace_run_train``; see ``Family.fit``."""

@@ -4,23 +4,40 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.data import atomic_numbers
+from pydantic import Field
 
-from entromax.config.models import SnapSettings
+from entromax.config.models.base import Positive
+from entromax.config.models.potentials import LinearSettings
 from entromax.features.bispectrum import bispectrum_triples
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
-from entromax.potentials.lammps_run import snap_rows
-from entromax.potentials.linear import NormalEquations
-from entromax.potentials.snap_model import MODEL, SnapCalculator, SnapModel
-from entromax.potentials.uncertainty import calibration
-from entromax.potentials.zbl import Zbl, zbl_of
+
+if TYPE_CHECKING:
+    from entromax.potentials.snap_model import SnapModel
 
 logger = logging.getLogger("entromax.potentials")
+
+
+class SnapSettings(LinearSettings):
+    """Spectral neighbour analysis potential, linear or quadratic in the bispectrum, over a ZBL repulsion."""
+
+    family: Literal["snap"] = "snap"
+    twojmax: int = Field(8, ge=2, le=10, description="twice the largest angular momentum of the bispectrum")
+    quadratic: bool = Field(False, description="products of two components, too")
+    constant: bool = Field(
+        True, description="fit the zero of energy, too; false: free atoms keep theirs exactly, at a price in accuracy"
+    )
+    zbl: list[Positive] | None = Field(
+        [0.6, 0.95],
+        min_length=2,
+        max_length=2,
+        description="radii between which the ZBL repulsion goes to zero [d_nn]; null: no ZBL",
+    )
 
 
 class SnapFamily(Family[SnapSettings]):
@@ -29,10 +46,23 @@ class SnapFamily(Family[SnapSettings]):
     LAMMPS (GPL-2) makes the design matrix; the fitted potential runs with and without it.
     """
 
+    name = "snap"
     settings = SnapSettings
+    citation = (
+        "A. P. Thompson et al., J. Comput. Phys. 285, 316 (2015); quadratic: M. A. Wood and A. P. Thompson, "
+        "J. Chem. Phys. 148, 241721 (2018)."
+    )
+    licence = "GPL-2.0 (LAMMPS)"
+    requires = "lammps"
+    remedy = "install lammps and mpich (see envs/)"
+    error_bars = True
 
     def fit(self, data: FitData, settings: SnapSettings, folder: Path) -> dict[str, Any]:
         """Fit structure by structure; see ``Family.fit``."""
+        from entromax.potentials.linear import NormalEquations
+        from entromax.potentials.snap_model import MODEL, SnapCalculator
+        from entromax.potentials.uncertainty import calibration
+
         atom, bulk = split_free_atom(data.train)
         model = untrained(settings, data, e0=float(atom.info["REF_energy"]))
         columns = model.coefficients.size
@@ -62,15 +92,21 @@ class SnapFamily(Family[SnapSettings]):
 
     def load(self, folder: Path) -> BaseCalculator:
         """Return the calculator; see ``Family.load``. It answers ``energy_std`` and ``forces_std``."""
+        from entromax.potentials.snap_model import MODEL, SnapCalculator, SnapModel
+
         return SnapCalculator(SnapModel.load(folder / MODEL))
 
     def export(self, folder: Path, element: str) -> str | None:
         """Return commands for LAMMPS with the package ML-SNAP; see ``Family.export``."""
+        from entromax.potentials.snap_model import MODEL, SnapModel
+
         return SnapModel.load(folder / MODEL).commands()
 
 
-def untrained(settings: SnapSettings, data: FitData, e0: float) -> SnapModel:
+def untrained(settings: SnapSettings, data: FitData, e0: float) -> "SnapModel":
     """Return the model with all coefficients zero: free atoms and ZBL."""
+    from entromax.potentials.snap_model import SnapModel
+
     dim = len(bispectrum_triples(settings.twojmax))
     columns = 1 + dim + (dim * (dim + 1) // 2 if settings.quadratic else 0)
     return SnapModel(
@@ -86,7 +122,7 @@ def untrained(settings: SnapSettings, data: FitData, e0: float) -> SnapModel:
 
 
 def weighted_rows(
-    atoms: Atoms, model: SnapModel, settings: SnapSettings, lowest: float
+    atoms: Atoms, model: "SnapModel", settings: SnapSettings, lowest: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return rows [1 + 3 N + 6, p] and targets of one structure, multiplied with the square roots of their weights.
 
@@ -103,6 +139,9 @@ def weighted_rows(
     Raises:
         FitError: the structure holds another element.
     """
+    from entromax.potentials.lammps_run import snap_rows
+    from entromax.potentials.zbl import Zbl, zbl_of
+
     n = len(atoms)
     if set(atoms.get_chemical_symbols()) != {model.element}:
         raise FitError(

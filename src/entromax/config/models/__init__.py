@@ -18,24 +18,13 @@ from entromax.config.models.library import (
     SeedSettings,
 )
 from entromax.config.models.potentials import (
-    ERROR_BAR_FAMILIES,
-    AceSettings,
     FamilySettings,
-    GapSettings,
-    MaceSettings,
-    PluginSettings,
     PotentialSettings,
-    SnapSettings,
 )
 from entromax.config.models.reference import (
     CrystalSettings,
     ElementSettings,
-    EmtSettings,
-    GpawSettings,
-    LammpsSettings,
-    QeSettings,
     ReferenceSettings,
-    VaspSettings,
 )
 from entromax.config.models.validation import (
     PropertySettings,
@@ -45,8 +34,6 @@ from entromax.config.models.validation import (
 )
 
 __all__ = [
-    "ERROR_BAR_FAMILIES",
-    "AceSettings",
     "ActiveSettings",
     "CampaignSettings",
     "CellSettings",
@@ -54,29 +41,20 @@ __all__ = [
     "DatasetSettings",
     "DynamicsSettings",
     "ElementSettings",
-    "EmtSettings",
     "EntropySettings",
     "EosSettings",
     "FamilySettings",
     "FeatureSettings",
-    "GapSettings",
-    "GpawSettings",
     "LabelSettings",
-    "LammpsSettings",
     "LibrarySettings",
-    "MaceSettings",
     "OptimiserSettings",
-    "PluginSettings",
     "PotentialSettings",
     "PropertySettings",
-    "QeSettings",
     "ReferenceSettings",
     "RobustnessSettings",
     "SeedSettings",
     "Settings",
-    "SnapSettings",
     "Thresholds",
     "TransferSettings",
     "ValidationSettings",
-    "VaspSettings",
 ]

@@ -7,9 +7,10 @@ from entromax.config.models.active import ActiveSettings
 from entromax.config.models.base import Range, Settings
 from entromax.config.models.labels import DatasetSettings, LabelSettings
 from entromax.config.models.library import LibrarySettings
-from entromax.config.models.potentials import ERROR_BAR_FAMILIES, GapSettings, PotentialSettings
+from entromax.config.models.potentials import PotentialSettings
 from entromax.config.models.reference import ElementSettings
 from entromax.config.models.validation import ValidationSettings
+from entromax.registry import FAMILIES
 
 
 class Thresholds(Settings):
@@ -31,7 +32,7 @@ class CampaignSettings(Settings):
     campaign: str = Field("campaign", pattern=r"^[A-Za-z0-9_.-]+$", description="name, used in titles")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of everything random")
     results: str = Field("results", min_length=1, description="folder of all results, in the working directory")
-    library: LibrarySettings = LibrarySettings()
+    library: LibrarySettings = Field(default_factory=LibrarySettings)
     elements: dict[str, ElementSettings] = Field(
         min_length=1,
         description="elements served: a list of symbols, or symbols with overrides of their files",
@@ -39,7 +40,9 @@ class CampaignSettings(Settings):
     labels: LabelSettings = LabelSettings()
     dataset: DatasetSettings = DatasetSettings()
     potentials: dict[str, PotentialSettings] = Field(
-        {"gap": GapSettings()}, min_length=1, description="potentials to fit, by a name of your choice"
+        default_factory=lambda: {"gap": PotentialSettings.model_validate({"family": "gap"})},
+        min_length=1,
+        description="potentials to fit, by a name of your choice",
     )
     active: ActiveSettings = ActiveSettings()
     validation: ValidationSettings = ValidationSettings()
@@ -66,16 +69,19 @@ class CampaignSettings(Settings):
 
     @model_validator(mode="after")
     def _committee(self) -> "CampaignSettings":
+        if not self.active.iterations:
+            return self
         able = [
             name
             for name, settings in self.potentials.items()
-            if settings.family in ERROR_BAR_FAMILIES and not getattr(settings, "sweep", None)
+            if FAMILIES[settings.family].has_error_bars(settings) and not getattr(settings, "sweep", None)
         ]
-        if self.active.iterations and self.active.potential not in able:
+        if self.active.potential not in able:
+            families = " or ".join(name for name, family in FAMILIES.items() if family.error_bars)
             remedy = f"name {' or '.join(able)}" if able else "add one, such as `snap: {family: snap}`, and name it"
             raise ValueError(
                 f"active.potential: is {self.active.potential!r}, but it takes one of `potentials` with error bars "
-                f"(family {' or '.join(ERROR_BAR_FAMILIES)}) and without a sweep to choose structures; {remedy}, "
+                f"(family {families}) and without a sweep to choose structures; {remedy}, "
                 "or set active.iterations to 0"
             )
         return self

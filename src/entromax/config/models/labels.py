@@ -1,10 +1,16 @@
 """Settings of the labelling and of the dataset."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
 from entromax.config.models.base import Fraction, Settings
+from entromax.registry import FORMATS
+
+if TYPE_CHECKING:
+    FormatName = str
+else:
+    FormatName = Literal[tuple(FORMATS)]
 
 
 class EosSettings(Settings):
@@ -37,7 +43,7 @@ class DatasetSettings(Settings):
     max_energy: float = Field(20.0, gt=0, description="outlier: energy above the lowest of the set [eV/atom]")
     max_force: float = Field(50.0, gt=0, description="outlier: largest force [eV/Å]")
     max_pressure: float = Field(300.0, gt=0, description="outlier: absolute pressure [GPa]")
-    exports: list[Literal["extxyz", "mace", "pacemaker", "fitsnap", "deepmd"]] = Field(
+    exports: list[FormatName] = Field(
         [], description="formats in which the dataset is written for other programs, below results/<element>/exports"
     )
 

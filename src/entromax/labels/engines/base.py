@@ -1,10 +1,13 @@
 """What an engine is: settings -> ASE calculator -> label, and the ladder of attempts at a difficult structure."""
 
+import hashlib
+import shlex
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -12,10 +15,11 @@ from ase.calculators.calculator import BaseCalculator
 from ase.data import atomic_numbers, ground_state_magnetic_moments
 from ase.geometry import minkowski_reduce
 
-from entromax.config.models import Settings
+from entromax.config.models import ReferenceSettings
+from entromax.registry import Entry
 from entromax.structures.kinds import is_isolated
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=ReferenceSettings)
 ATOM_WIDTH = 0.05
 """Largest Fermi-Dirac width of the free atom [eV]: wider ones smear its levels and leave part of Hund's moment."""
 START_MOMENT = 1.0
@@ -72,9 +76,31 @@ class Rung:
     changed_physics: bool = False
 
 
-class Engine(ABC, Generic[S]):
-    """An electronic-structure code (or a model that stands in for one)."""
+class Engine(Entry, ABC, Generic[S]):
+    """An electronic-structure code (or a model that stands in for one).
 
+    Attributes:
+        settings: the model of its settings.
+        distribution: name under which the package that drives it is installed, for its version.
+        preload: modules that are slow to import: a worker imports them once, before it forks for every attempt.
+        numerical: settings that decide whether and how fast a calculation converges, not what it converges to.
+        files: settings that name a file; its content is physics, its name is not.
+        convention: counts the changes of our own conventions (set-ups, meaning of a key) that change a label.
+        spin: it can be spin-polarised.
+        default_level: preset that is taken where nothing is said; None: it has none.
+        preset_elements: elements that have presets; empty: all, or no presets at all.
+        rungs: ways of running it, the plain one first.
+    """
+
+    settings: type[S]
+    distribution: ClassVar[str] = "ase"
+    preload: ClassVar[Sequence[str]] = ()
+    numerical: ClassVar[frozenset[str]] = frozenset()
+    files: ClassVar[frozenset[str]] = frozenset()
+    convention: ClassVar[int] = 1
+    spin: ClassVar[bool] = False
+    default_level: ClassVar[str | int | None] = None
+    preset_elements: ClassVar[Sequence[str]] = ()
     rungs: Sequence[Rung] = (Rung("default"),)
 
     @abstractmethod
@@ -92,6 +118,45 @@ class Engine(ABC, Generic[S]):
             UnconvergedError: no self-consistency.
             EngineUnavailableError: the engine cannot label any structure of this element.
         """
+
+    def facts(self) -> list[str]:
+        """Return what a user should know beside the settings; see ``Entry.facts``."""
+        return [*super().facts(), *(["can be spin-polarised"] if self.spin else [])]
+
+    def preset(self, symbol: str, level: object) -> dict[str, Any] | None:
+        """Return the settings that a level stands for, for one element; None where there is no such preset."""
+        return None
+
+    def resolve(self, settings: S) -> "tuple[Engine[Any], ReferenceSettings]":
+        """Return the engine that does the work and the settings in its own model; a plug-in stands for another."""
+        return self, settings
+
+    def problem(self, settings: S) -> str | None:
+        """Return None when it can run here, else what to do, beginning with the key; imports and starts nothing."""
+        if package := self.missing_package():
+            return f"reference.engine: the Python package {package!r} is not installed here; {self.remedy}"
+        command = getattr(settings, "command", None)
+        if command is not None and shutil.which(program := shlex.split(command)[0]) is None:
+            return f"reference.command: there is no program {program!r} here; {self.remedy}"
+        for key in sorted(self.files):
+            name = getattr(settings, key)
+            if name is not None and not Path(name).is_file():
+                return f"reference.{key}: {name!r} is not a file; name one that exists"
+        return None
+
+    def physics(self, settings: S) -> dict[str, Any]:
+        """Return what of the settings changes a label, as plain data.
+
+        Raises:
+            FileNotFoundError: a file that the settings name is missing.
+        """
+        physics: dict[str, Any] = settings.model_dump(mode="json", exclude={"level", *self.numerical})
+        for key in self.files:
+            if physics[key] is not None:
+                physics[key] = hashlib.sha256(Path(physics[key]).read_bytes()).hexdigest()
+        if not physics.get("extra", True):
+            del physics["extra"]  # without extra tags the labels are those of the time before there were any
+        return physics | {"convention": self.convention}
 
     def single_point(self, atoms: Atoms, calculator: BaseCalculator, stress: bool = True) -> Label:
         """Return the label that an ASE calculator gives; the stress of a free atom is zero by definition."""

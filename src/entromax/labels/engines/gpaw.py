@@ -1,14 +1,14 @@
 """GPAW in plane waves: the DFT engine that is installed with the project."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
-from gpaw import GPAW, PW, KohnShamConvergenceError
-from gpaw.occupations import create_occ_calc
+from pydantic import Field
 
-from entromax.config.models import GpawSettings
+from entromax.config.models.reference import Level, LevelledSettings, plane_waves
+from entromax.config.presets import plane_wave_preset
 from entromax.labels.engines.base import (
     ATOM_WIDTH,
     PATIENCE,
@@ -24,6 +24,17 @@ from entromax.labels.engines.base import (
     mesh,
 )
 
+CUTOFFS = {
+    "Al": (200, 300, 400),
+    "Be": (300, 350, 500),
+    "C": (400, 500, 700),
+    "W": (300, 400, 600),
+    "Re": (300, 400, 600),
+    "Os": (300, 400, 600),
+    "Sb": (400, 500, 700),
+    "Te": (250, 300, 450),
+}
+"""Plane-wave cutoffs [eV] at the levels coarse (and smoke), standard, tight."""
 ANNEAL = 5.0
 """Factor on the width of the first, easy calculation of the third rung."""
 DAMPED = {"backend": "pulay", "beta": 0.02, "nmaxold": 5, "weight": 50.0}
@@ -35,12 +46,48 @@ EIGENSOLVER = "davidson"
 """Of the first rung: the same labels as GPAW's default (PPCG, used by the others) in a fifth to a quarter less time."""
 
 
+class GpawSettings(LevelledSettings):
+    """GPAW in plane waves: the embedded DFT engine."""
+
+    own_tags = {"mode": "ecut", "xc": "xc", "kpts": "kspacing", "occupations": "width", "maxiter": "maxiter"} | {
+        "spinpol": "spin",
+        "hund": "",
+        "txt": "",
+    }
+    engine: Literal["gpaw"] = "gpaw"
+    level: Level | None = Field(None, description="preset of the element for the numbers below that are not given")
+    xc: Literal["PBE", "LDA", "PBEsol", "RPBE"] = Field("PBE", description="exchange-correlation functional")
+    ecut: float = Field(400.0, ge=100, le=1500, description="plane-wave cutoff [eV]")
+    kspacing: float = Field(0.3, ge=0.05, le=2, description="largest k-point spacing, including 2 pi [1/Å]")
+    width: float = Field(0.1, gt=0, le=1, description="Fermi-Dirac width [eV]")
+    maxiter: int = Field(100, ge=10, le=1000, description="SCF steps before a calculation counts as unconverged")
+    spin: bool = Field(False, description="spin-polarised calculation; the free atom is always spin-polarised")
+    extra: dict[str, Any] = Field(
+        {}, description="further arguments of the calculator GPAW, passed on as they are; physics"
+    )
+
+    def describe(self) -> str:
+        """Return the engine and its settings in one phrase."""
+        return f"GPAW, {self.xc}, {plane_waves(self.ecut, self.kspacing, self.width, self.spin)}"
+
+
 class GpawEngine(Engine[GpawSettings]):
     """GPAW with plane waves: Davidson first and, in a difficult case, another eigensolver and ever more careful mixing.
 
     The energy is the free energy, which is the one whose derivatives the forces and the stress are.
     """
 
+    name = "gpaw"
+    settings = GpawSettings
+    citation = "J. J. Mortensen et al., GPAW, J. Chem. Phys. 160, 092503 (2024), doi:10.1063/5.0182685."
+    licence = "GPL-3.0"
+    requires = distribution = "gpaw"
+    remedy = "install it together with gpaw-data (see envs/), or choose `engine: emt` for a trial without DFT"
+    preload = ("gpaw", "gpaw.new.ase_interface", "gpaw.occupations")
+    numerical = frozenset({"maxiter"})
+    spin = True
+    default_level = "standard"
+    preset_elements = tuple(CUTOFFS)
     rungs = (
         Rung("default"),
         Rung("damped", f"eigensolver PPCG, density mixing beta {DAMPED['beta']}, {PATIENCE}x maxiter, no point group"),
@@ -48,8 +95,14 @@ class GpawEngine(Engine[GpawSettings]):
         Rung("wide", f"damped, {WIDEN:g}x the Fermi-Dirac width", changed_physics=True),
     )
 
+    def preset(self, symbol: str, level: object) -> dict[str, Any] | None:
+        """Return cutoff, k-spacing and width of a level; see ``Engine.preset``."""
+        return plane_wave_preset(CUTOFFS, symbol, level)
+
     def label(self, atoms: Atoms, settings: GpawSettings, rung: int, text: Path) -> Label:
         """Label one structure; see ``Engine.label``."""
+        from gpaw import KohnShamConvergenceError
+
         name = self.rungs[rung].name
         atoms = compact(atoms)
         width = min(settings.width, ATOM_WIDTH) if is_isolated(atoms) else settings.width
@@ -88,9 +141,13 @@ class GpawEngine(Engine[GpawSettings]):
 
     def _calculator(self, atoms: Atoms, settings: GpawSettings, *, width: float, careful: bool, text: Path) -> Any:
         """Return a calculator; a free atom is spin-polarised after Hund's rules."""
-        options: dict[str, Any] = {"eigensolver": EIGENSOLVER, "symmetry": SYMMETRY}
-        if careful:
-            options = {"mixer": DAMPED, "symmetry": {"point_group": False}}
+        from gpaw import GPAW, PW
+
+        options: dict[str, Any] = {"eigensolver": EIGENSOLVER, "symmetry": SYMMETRY} | settings.extra
+        if careful:  # what helps convergence wins over tags that were given for the easy case
+            easy = ("eigensolver", "mixer", "symmetry")
+            options = {key: value for key, value in settings.extra.items() if key not in easy}
+            options |= {"mixer": DAMPED, "symmetry": {"point_group": False}}
         if is_isolated(atoms):
             options["hund"] = True
         elif settings.spin:
@@ -108,6 +165,8 @@ class GpawEngine(Engine[GpawSettings]):
 
 def _change_width(calculator: Any, width: float) -> None:
     """Make a converged calculator converge again, from its density and wave functions, with another width [eV]."""
+    from gpaw.occupations import create_occ_calc
+
     occupations = calculator.dft.scf_loop.occ_calc
     occupations.occ = create_occ_calc(
         {"name": "fermi-dirac", "width": width}, parallel_layout=occupations.occ.parallel_layout

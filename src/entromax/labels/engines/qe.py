@@ -6,13 +6,14 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms, units
-from ase.calculators.espresso import Espresso, EspressoProfile
+from pydantic import Field
 
-from entromax.config.models import QeSettings
+from entromax.config.models.reference import Level, LevelledSettings, plane_waves
+from entromax.config.presets import plane_wave_preset
 from entromax.labels.engines.base import (
     ATOM_WIDTH,
     PATIENCE,
@@ -29,6 +30,9 @@ from entromax.labels.engines.base import (
 )
 from entromax.labels.engines.gth import gth_file, read_gth, write_upf
 
+CUTOFFS = {"Al": (220, 280, 410), "C": (680, 950, 1360), "Sb": (220, 300, 410), "Te": (270, 350, 480)}
+"""Plane-wave cutoffs [eV] at the levels coarse (and smoke), standard, tight, with GTH-PBE; the harder ones (Be, W, Re,
+Os) need more than 1400 eV: there a user brings a softer pseudopotential."""
 CONVERGENCE = 1e-8
 """Estimated error of the energy at which the SCF ends [Ry/atom]; forces are then good to about 1 meV/Å."""
 MIXING, DAMPED = 0.5, 0.1
@@ -49,6 +53,44 @@ class _Pseudopotential:
     digest: str
 
 
+class QeSettings(LevelledSettings):
+    """Quantum ESPRESSO (pw.x) through ASE; the functional is the one of the pseudopotential (PBE by default)."""
+
+    own_tags = (
+        {"ecutwfc": "ecut", "ecutrho": "density_factor", "degauss": "width", "electron_maxstep": "maxiter"}
+        | {"nspin": "spin"}
+        | dict.fromkeys(("calculation", "tprnfor", "tstress", "disk_io", "outdir", "prefix", "pseudo_dir"), "")
+        | (dict.fromkeys(("occupations", "smearing", "tot_magnetization"), ""))
+    )
+    engine: Literal["qe"] = "qe"
+    level: Level | None = Field(None, description="preset of the element for the numbers below that are not given")
+    pseudopotential: str | None = Field(
+        None, min_length=1, description="UPF file of this element; none: GTH-PBE, made from the file in cp2k-data"
+    )
+    ecut: float = Field(
+        ge=100, le=3000, description="plane-wave cutoff of the wave functions, 13.606 eV to the Rydberg [eV]"
+    )
+    density_factor: float = Field(
+        4.0, ge=4, le=20, description="cutoff of the density over ecut: 4 norm-conserving, 8-12 ultrasoft or PAW [1]"
+    )
+    kspacing: float = Field(0.25, ge=0.05, le=2, description="largest k-point spacing, including 2 pi [1/Å]")
+    width: float = Field(0.1, gt=0, le=1, description="Fermi-Dirac width [eV]")
+    maxiter: int = Field(100, ge=10, le=1000, description="SCF steps before a calculation counts as unconverged")
+    spin: bool = Field(False, description="spin-polarised calculation; the free atom is always spin-polarised")
+    command: str = Field("pw.x", min_length=1, description="how pw.x is started, such as `srun pw.x`; no physics")
+    extra: dict[str, Any] = Field(
+        {},
+        description="further variables of pw.x, `vdw_corr: grimme-d3`, for whichever namelist they belong to; physics",
+    )
+
+    def describe(self) -> str:
+        """Return the engine and its settings in one phrase."""
+        own = Path(self.pseudopotential).name if self.pseudopotential else "GTH-PBE"
+        return (
+            f"Quantum ESPRESSO, pseudopotential {own}, {plane_waves(self.ecut, self.kspacing, self.width, self.spin)}"
+        )
+
+
 class QeEngine(Engine[QeSettings]):
     """pw.x: Davidson and plain mixing first; then damped mixing, more bands and another eigensolver.
 
@@ -56,6 +98,21 @@ class QeEngine(Engine[QeSettings]):
     and the stress are. Every attempt has a folder of its own: two runs in one folder destroy each other's output.
     """
 
+    name = "qe"
+    settings = QeSettings
+    citation = (
+        "P. Giannozzi et al., Quantum ESPRESSO, J. Chem. Phys. 152, 154105 (2020), doi:10.1063/5.0005082; "
+        "GTH pseudopotentials: S. Goedecker et al., Phys. Rev. B 54, 1703 (1996), "
+        "M. Krack, Theor. Chem. Acc. 114, 145 (2005)."
+    )
+    licence = "GPL-2.0"
+    remedy = "`apt-get install quantum-espresso cp2k-data`, or load the module of your cluster and set `command`"
+    preload = ("ase.calculators.espresso",)
+    numerical = frozenset({"maxiter", "command"})
+    files = frozenset({"pseudopotential"})
+    spin = True
+    default_level = "standard"
+    preset_elements = tuple(CUTOFFS)
     rungs = (
         Rung("default"),
         Rung("damped", f"mixing beta {DAMPED}, {PATIENCE}x maxiter"),
@@ -63,8 +120,26 @@ class QeEngine(Engine[QeSettings]):
         Rung("wide", f"damped, {WIDEN:g}x the Fermi-Dirac width", changed_physics=True),
     )
 
+    def preset(self, symbol: str, level: object) -> dict[str, Any] | None:
+        """Return cutoff, k-spacing and width of a level; see ``Engine.preset``."""
+        return plane_wave_preset(CUTOFFS, symbol, level)
+
+    def problem(self, settings: QeSettings) -> str | None:
+        """Return what is missing, or a variable of ``extra`` that ASE would leave out; see ``Engine.problem``."""
+        if not settings.extra:
+            return super().problem(settings)
+        from ase.io.espresso_namelist.keys import ALL_KEYS
+
+        known = {key for namelist in ALL_KEYS["pw"].values() for key in namelist}
+        unknown = [name for name in settings.extra if name.split("(")[0].lower() not in known]
+        if unknown:
+            return f"reference.extra.{unknown[0]}: is no variable of pw.x that ASE knows; correct its spelling"
+        return super().problem(settings)
+
     def label(self, atoms: Atoms, settings: QeSettings, rung: int, text: Path) -> Label:
         """Label one structure; see ``Engine.label``."""
+        from ase.calculators.espresso import Espresso, EspressoProfile
+
         atoms = compact(atoms).copy()
         if settings.spin:  # ASE writes the moments of the atoms as starting_magnetization
             atoms.set_initial_magnetic_moments([POLARISED] * len(atoms))
@@ -122,8 +197,11 @@ class QeEngine(Engine[QeSettings]):
             "degauss": width * (WIDEN if rung == "wide" else 1.0) / units.Ry,
             "conv_thr": CONVERGENCE * len(atoms),
             "electron_maxstep": settings.maxiter * (PATIENCE if careful else 1),
-            "mixing_beta": DAMPED if careful else MIXING,
+            "mixing_beta": MIXING,
+            **settings.extra,
         }
+        if careful:
+            parameters["mixing_beta"] = DAMPED
         if rung == "robust":
             occupied = np.ceil(pseudopotential.charge * len(atoms) / 2)
             parameters |= {"diagonalization": "cg", "mixing_mode": "local-TF"}

@@ -3,15 +3,14 @@
 import re
 import tempfile
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, CalculatorSetupError
-from ase.calculators.vasp import Vasp
-from ase.io import read
+from pydantic import Field
 
-from entromax.config.models import VaspSettings
+from entromax.config.models.reference import LevelledSettings, plane_waves
 from entromax.labels.engines.base import (
     ATOM_WIDTH,
     PATIENCE,
@@ -28,6 +27,15 @@ from entromax.labels.engines.base import (
     mesh,
 )
 
+LEVELS = {
+    1: {"kspacing": 10.0, "ecut": 300.0},
+    2: {"kspacing": 1.0, "ecut": 300.0},
+    3: {"kspacing": 0.75, "ecut": 400.0},
+    4: {"kspacing": 0.5, "ecut": 500.0},
+    5: {"kspacing": 0.25, "ecut": 700.0},
+    6: {"kspacing": 0.10, "ecut": 900.0},
+}
+"""[BJHP26]: k-spacing 1/Å and cutoff eV; level 1 is Γ alone, whatever the cell."""
 ISMEAR = {"fermi-dirac": -1, "gaussian": 0, "methfessel-paxton": 1}
 PAW = {"W": "W_sv"}
 """Where ASE's list of recommended sets is behind VASP's: W_pv is not among the releases since 54 any more."""
@@ -47,6 +55,51 @@ NOT_FOUND = 127
 """Exit code of a shell that does not find the command."""
 
 
+class VaspSettings(LevelledSettings):
+    """VASP with PBE PAW sets through ASE; needs a licence, the program, and VASP_PP_PATH."""
+
+    own_tags = (
+        {"encut": "ecut", "kspacing": "kspacing", "ismear": "smearing", "sigma": "width", "ediff": "ediff"}
+        | {
+            "nelm": "maxiter",
+            "ispin": "spin",
+            "kpar": "kpar",
+            "ncore": "ncore",
+            "npar": "ncore",
+        }
+        | dict.fromkeys(("nsw", "ibrion", "isif", "kgamma", "magmom", "nupdown", "lwave", "lcharg"), "")
+    )
+    engine: Literal["vasp"] = "vasp"
+    level: int | None = Field(
+        None,
+        ge=1,
+        le=6,
+        description="convergence level of Baghishov et al. (2026) for ecut and kspacing that are not given",
+    )
+    ecut: float = Field(500.0, ge=100, le=1500, description="ENCUT [eV]")
+    kspacing: float = Field(0.5, ge=0.05, le=10, description="KSPACING, including 2 pi; 10 stands for Γ alone [1/Å]")
+    smearing: Literal["fermi-dirac", "gaussian", "methfessel-paxton"] = Field(
+        "fermi-dirac", description="ISMEAR -1, 0 or 1"
+    )
+    width: float = Field(0.1, gt=0, le=1, description="SIGMA [eV]")
+    ediff: float = Field(1e-6, gt=0, le=1e-3, description="EDIFF, change of the energy at convergence [eV]")
+    paw: str | None = Field(
+        None, min_length=1, description="PAW set of this element, such as W_sv; none: the one VASP recommends"
+    )
+    paw_version: str | None = Field(None, description="release of the sets (potpaw_PBE.<release>), such as '64' [-]")
+    maxiter: int = Field(100, ge=10, le=1000, description="NELM, SCF steps before a calculation is unconverged")
+    spin: bool = Field(False, description="ISPIN = 2; the free atom is always spin-polarised")
+    command: str = Field("vasp_std", min_length=1, description="how VASP is started: `srun vasp_std`; no physics")
+    kpar: int = Field(1, ge=1, description="KPAR, groups of MPI tasks that share the k-points; no physics")
+    ncore: int = Field(1, ge=1, description="NCORE, MPI tasks that work on one band; no physics")
+    extra: dict[str, Any] = Field({}, description="further tags of INCAR, `LDAU: true`, written as they are; physics")
+
+    def describe(self) -> str:
+        """Return the engine and its settings in one phrase."""
+        waves = plane_waves(self.ecut, self.kspacing, self.width, self.spin)
+        return f"VASP, PBE, PAW set {self.paw or 'as recommended'}, {waves}"
+
+
 class VaspEngine(Engine[VaspSettings]):
     """VASP: blocked Davidson first; then damped mixing, and all bands at once without symmetry.
 
@@ -55,6 +108,15 @@ class VaspEngine(Engine[VaspSettings]):
     others, imports pymatgen; the rungs are its first remedies for an SCF that does not converge.
     """
 
+    name = "vasp"
+    settings = VaspSettings
+    citation = "G. Kresse and J. Furthmüller, VASP, Phys. Rev. B 54, 11169 (1996)."
+    licence = "proprietary"
+    remedy = "load the module of your cluster and set `command`; VASP needs a licence"
+    preload = ("ase.calculators.vasp",)
+    numerical = frozenset({"maxiter", "command", "kpar", "ncore"})
+    spin = True
+    default_level = 5
     rungs = (
         Rung("default"),
         Rung("damped", f"AMIX {DAMPED['amix']}, BMIX {DAMPED['bmix']}, {PATIENCE}x NELM"),
@@ -62,8 +124,14 @@ class VaspEngine(Engine[VaspSettings]):
         Rung("wide", f"damped, {WIDEN:g}x SIGMA", changed_physics=True),
     )
 
+    def preset(self, symbol: str, level: object) -> dict[str, Any] | None:
+        """Return cutoff and k-spacing of a level, the same for every element; see ``Engine.preset``."""
+        return dict(LEVELS[level]) if isinstance(level, int) and level in LEVELS else None
+
     def label(self, atoms: Atoms, settings: VaspSettings, rung: int, text: Path) -> Label:
         """Label one structure; see ``Engine.label``."""
+        from ase.calculators.vasp import Vasp
+
         atoms = compact(atoms)
         with tempfile.TemporaryDirectory(dir=text.parent, prefix=f"{text.stem}-") as name:
             folder = Path(name)
@@ -147,7 +215,23 @@ def incar(atoms: Atoms, settings: VaspSettings, rung: str = "default") -> dict[s
     elif settings.spin:
         parameters |= {"ispin": 2, "magmom": [START_MOMENT] * len(atoms)}
     parallel = {"kpar": settings.kpar, "ncore": settings.ncore}
-    return parameters | {tag: value for tag, value in parallel.items() if value > 1}
+    parameters |= {tag: value for tag, value in parallel.items() if value > 1}
+    # What helps convergence, or makes the free atom one, wins over the user's tags.
+    firm = {"algo", "isym", *DAMPED} if careful else {"isym"} if isolated else set()
+    extra = {tag: value for tag, value in settings.extra.items() if tag.lower() not in firm}
+    for tag in extra:
+        parameters.pop(tag.lower(), None)
+    if {"GGA", "METAGGA"} & {tag.upper() for tag in extra}:
+        del parameters["xc"]  # which ASE writes as a GGA of its own
+        parameters["pp"] = "PBE"
+    return parameters | ({"custom": {tag.upper(): as_tag(value) for tag, value in extra.items()}} if extra else {})
+
+
+def as_tag(value: object) -> str:
+    """Return the value of a tag in the words of INCAR."""
+    if isinstance(value, bool):
+        return ".TRUE." if value else ".FALSE."
+    return " ".join(map(as_tag, value)) if isinstance(value, list) else str(value)
 
 
 def require_pair(folder: Path, atoms: Atoms, energy: float) -> None:
@@ -161,6 +245,8 @@ def require_pair(folder: Path, atoms: Atoms, energy: float) -> None:
     Raises:
         RuntimeError: a file of another calculation is among them.
     """
+    from ase.io import read
+
     energies = re.findall(r"free\s+energy\s+TOTEN\s*=\s*(\S+)", _text(folder / "OUTCAR"))
     if not energies or abs(float(energies[-1]) - energy) > ENERGY_TOLERANCE:
         found = f"{energies[-1]} eV" if energies else "no energy"

@@ -32,19 +32,13 @@ from entromax.report.kit import (
     worst,
 )
 from entromax.report.results import ElementResults, PotentialResults
-from entromax.validation.properties import PROPERTIES, Property, Result
+from entromax.validation.properties import PROPERTIES, Property, Result, in_order
 
 OFFSETS = {"published": 0.22, "reference": 0.0, "potential": -0.22}
 MARKS = {"potential": "o", "reference": "s", "published": "D"}
 POINT_COLOURS = {"potential": COLOURS["potential"], "reference": COLOURS["reference"], "published": COLOURS["wien2k"]}
 REACH = 3.0
 """A curve of the potential is drawn up to this part of the range of the reference curve above and below it."""
-CURVE_PER_CRYSTAL = ("phases",)
-"""Properties whose curves are crystals, a colour each."""
-WIDE_RANGE = ("dimer",)
-"""Properties whose curve spans decades: it is drawn on a logarithmic scale."""
-SAID_ELSEWHERE = ("lattice",)
-"""Properties whose deviations are among the findings on E(V) already."""
 MISSING = "A missing reference is calculated when validation.properties_by_dft names the property."
 AGAINST = {"reference": "the reference", "published": "published values"}
 
@@ -73,7 +67,7 @@ def _plot_curves(one: Property, own: Result, reference: Result, values: pd.DataF
     data = pd.concat([own.curves.assign(source="potential"), reference.curves.assign(source="reference")])
     with figure(path, data, height=4.2) as axes:
         names = list(dict.fromkeys(own.curves["curve"]))
-        several = one.name in CURVE_PER_CRYSTAL
+        several = one.curves_are_crystals
         for k, name in enumerate(names):
             colour = CRYSTAL_COLOURS[k % len(CRYSTAL_COLOURS)] if several else COLOURS["potential"]
             label = name if several else ("potential" if k == 0 else None)
@@ -81,7 +75,7 @@ def _plot_curves(one: Property, own: Result, reference: Result, values: pd.DataF
             axes.plot(part["x"], part["y"], color=colour, label=label, zorder=2)
         _plot_reference(axes, one, reference, names, several=several)
         _mark_ticks(axes, own, values)
-        if one.name in WIDE_RANGE:
+        if one.shows_repulsion:
             axes.set_yscale("symlog", linthresh=5)
             axes.set_yticks([-5, 0, 5, 10, 100, 1000], ["−5", "0", "5", "10", "100", "1000"])
             axes.set_ylim(min(-5.0, 1.3 * data["y"].min()), max(10.0, 2 * data["y"].max()))
@@ -194,10 +188,11 @@ class PropertyResults:
 
 
 def load_properties(potential: PotentialResults) -> list[PropertyResults]:
-    """Return all properties of a potential that were calculated, in the order of ``PROPERTIES``."""
+    """Return all properties of a potential that were calculated, in the order of ``in_order``."""
     folder = potential.folder / "properties"
     found = []
-    for name, definition in PROPERTIES.items():
+    for definition in in_order():
+        name = definition.name
         file = folder / f"{name}.json"
         if file.is_file():
             data = json.loads(file.read_text())
@@ -207,21 +202,12 @@ def load_properties(potential: PotentialResults) -> list[PropertyResults]:
     return found
 
 
-def limits_of(quantity: str, unit: str, limits: Thresholds) -> Sequence[float]:
-    """Return the thresholds that judge the deviation of a quantity."""
-    if unit == "meV/atom":
-        return limits.phase_energy_error
-    by_name = {"bulk modulus": limits.bulk_modulus_error}
-    lattice = ("volume", "a", "c/a", "nearest neighbours", "volume at 300 K")
-    return limits.volume_error if quantity in lattice else by_name.get(quantity, limits.property_error)
-
-
 def judge_rows(one: PropertyResults, limits: Thresholds) -> list[Light]:
     """Return a light for every row of the table of a property."""
     lights = []
     for row in one.table.to_dict("records"):
         error = None if pd.isna(row["error"]) else float(row["error"])
-        lights.append(light(error, limits_of(row["quantity"], row["error_unit"], limits)))
+        lights.append(light(error, getattr(limits, one.definition.threshold(row["quantity"], row["error_unit"]))))
     return lights
 
 
@@ -244,7 +230,7 @@ def findings(results: ElementResults, potential: PotentialResults) -> list[Findi
             found.append(Finding(red, f"{title}: no value, {one.own.reason}."))
         elif one.flags:
             found += [Finding(red, f"It {flag}.") for flag in one.flags]
-        elif one.definition.name in SAID_ELSEWHERE:
+        elif one.definition.told_by_eos:
             continue
         elif verdict is not None and verdict.colour in ("amber", "red"):
             found.append(Finding(verdict, f"{title}: {largest_deviation(one, limits)}."))

@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from entromax.config.models import CampaignSettings, LibrarySettings
+from entromax.registry import ENGINES, FAMILIES, FEATURES, PROPERTIES
 from entromax.report.kit import Block, Cell, Section, Table
 from entromax.runtime import config_hash, provenance
 
@@ -14,26 +15,6 @@ CITATIONS = (
     "Transfer of entropy-maximised sets: D. Montes de Oca Zapiain et al., npj Comput. Mater. 8, 189 (2022).",
     "Sub-sampling and convergence levels: A. Baghishov et al., Digital Discovery 5, 332 (2026).",
 )
-ENGINE_CITATIONS = {
-    "gpaw": "Labels: J. J. Mortensen et al., GPAW, J. Chem. Phys. 160, 092503 (2024), doi:10.1063/5.0182685.",
-    "qe": "Labels: P. Giannozzi et al., Quantum ESPRESSO, J. Chem. Phys. 152, 154105 (2020), doi:10.1063/5.0005082; "
-    "GTH pseudopotentials: S. Goedecker et al., Phys. Rev. B 54, 1703 (1996), "
-    "M. Krack, Theor. Chem. Acc. 114, 145 (2005).",
-    "vasp": "Labels: G. Kresse and J. Furthmüller, VASP, Phys. Rev. B 54, 11169 (1996).",
-    "lammps": "Labels: a potential run by LAMMPS, not DFT. "
-    "A. P. Thompson et al., Comput. Phys. Commun. 271, 108171 (2022).",
-    "emt": "Labels: K. W. Jacobsen et al., Surf. Sci. 366, 394 (1996), as in ASE. A teaching potential, not DFT.",
-}
-FAMILY_CITATIONS = {
-    "gap": "Potential: A. P. Bartók et al., Phys. Rev. Lett. 104, 136403 (2010); "
-    "A. P. Bartók et al., Phys. Rev. B 87, 184115 (2013). The GAP code has its own academic licence.",
-    "snap": "Potential: A. P. Thompson et al., J. Comput. Phys. 285, 316 (2015); quadratic: M. A. Wood and "
-    "A. P. Thompson, J. Chem. Phys. 148, 241721 (2018).",
-    "mace": "Potential: I. Batatia et al., MACE, Adv. Neural Inf. Process. Syst. 35 (2022).",
-    "ace": "Potential: R. Drautz, Phys. Rev. B 99, 014104 (2019); Y. Lysogorskiy et al., npj Comput. Mater. 7, 97 "
-    "(2021). python-ace is licensed for non-commercial use.",
-    "plugin": "Potential: a family of your own; cite its authors.",
-}
 
 
 def what_was_run(settings: CampaignSettings, elements: list[str]) -> Section:
@@ -81,7 +62,11 @@ def section(settings: CampaignSettings, elements: list[str]) -> Section:
     engines = sorted({settings.elements[name].reference.engine for name in elements})
     families = sorted({potential.family for potential in settings.potentials.values()})
     cite = [f"entromax {info['entromax']} (see CITATION.cff).", *CITATIONS]
-    cite += [ENGINE_CITATIONS[name] for name in engines] + [FAMILY_CITATIONS[name] for name in families]
+    cite += [f"Features: {FEATURES[settings.library.features.name].citation}"]
+    cite += [f"Labels: {ENGINES[name].citation}" for name in engines]
+    cite += [f"Potential: {FAMILIES[name].citation}" for name in families]
+    properties = [PROPERTIES[name] for name in settings.validation.properties]
+    cite += [f"{one.title}: {one.citation}" for one in properties if one.citation]
     blocks = [
         Block(table=Table(("what", "value"), rows, wide=(1,))),
         Block(fold="Merged configuration", code=yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)),

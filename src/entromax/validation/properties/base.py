@@ -16,6 +16,7 @@ from entromax.config.models import ElementSettings, EosSettings
 from entromax.config.models.validation import PropertySettings
 from entromax.labels.calculator import LabelCalculator
 from entromax.labels.reference import share_mesh
+from entromax.registry import Entry
 from entromax.structures import eos_structures
 from entromax.structures.geometry import shortest_distance
 from entromax.validation.eos import Fit, fit_birch_murnaghan
@@ -126,23 +127,34 @@ def structure_to_json(atoms: Atoms) -> dict[str, Any]:
     }
 
 
-class Property(ABC):
+class Property(Entry, ABC):
     """A physical property that any ASE calculator can be asked for.
 
     Attributes:
-        name: key in the settings and name of its files.
         title: for people.
         x_label, y_label: axes of its curves; without curves its quantities are drawn as bars.
         curve_unit: unit of the RMS difference between the curves of potential and DFT; empty where a single number
             would say nothing.
+        explanation: what was calculated, below its figure.
+        thresholds: traffic lights (fields of ``Thresholds``) by the name of the quantity, other than the common ones.
+        place: where it stands in the report; those without a place of their own come last.
+        curves_are_crystals: each curve has the name of a crystal and its colour.
+        shows_repulsion: the curve climbs by orders of magnitude, which its axis must show.
+        told_by_eos: the findings on E(V) say it already.
+        thermal: depends on a temperature, so that values do not scale with the energies of the calculator.
     """
 
-    name: ClassVar[str]
     title: ClassVar[str]
     x_label: ClassVar[str] = ""
     y_label: ClassVar[str] = ""
     curve_unit: ClassVar[str] = ""
     explanation: ClassVar[str] = ""
+    thresholds: ClassVar[Mapping[str, str]] = {}
+    place: ClassVar[int] = 100
+    curves_are_crystals: ClassVar[bool] = False
+    shows_repulsion: ClassVar[bool] = False
+    told_by_eos: ClassVar[bool] = False
+    thermal: ClassVar[bool] = False
 
     def not_applicable(self, case: Case) -> str:
         """Return why the property means nothing for this element, or an empty string."""
@@ -159,6 +171,10 @@ class Property(ABC):
     def published(self, case: Case) -> Mapping[str, Number]:
         """Return published numbers by the name of the quantity."""
         return {}
+
+    def threshold(self, quantity: str, unit: str) -> str:
+        """Return the field of ``Thresholds`` that judges the deviation of a quantity, given in ``unit``."""
+        return "phase_energy_error" if unit == "meV/atom" else self.thresholds.get(quantity, "property_error")
 
 
 def curve(name: str, x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> pd.DataFrame:

@@ -45,6 +45,8 @@ class Melt(Property):
         "A crystal melted at four times its melting point, then kept at 1.3 times it, at 1.06 of its volume. "
         "The run is short: it shows whether the liquid is a liquid, not its exact structure."
     )
+    place = 13
+    thermal = True
 
     def not_applicable(self, case: Case) -> str:
         """Return why there is no melt."""
@@ -95,3 +97,6 @@ class Melt(Property):
     def published(self, case: Case) -> Mapping[str, Number]:
         """There are none at this temperature and density."""
         return {}
+
+
+PROPERTY = Melt()

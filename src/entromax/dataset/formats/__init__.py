@@ -1,0 +1,1 @@
+"""Formats of other fitting programs: one file each, with its ``FORMAT`` (see ``base.ExportFormat``)."""
