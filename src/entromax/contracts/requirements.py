@@ -81,8 +81,10 @@ def check_settings(entry: Any, settings: Settings, registry: Registry) -> None:
 
 def check_light(entry: Entry) -> None:
     """Check that the file of an entry can be read without the packages that are slow to import."""
-    # Not of the class, whose module is unknown to Python where the entry is a plug-in.
-    file = next(one.__code__.co_filename for one in vars(type(entry)).values() if inspect.isfunction(one))
+    if type(entry).__module__ in sys.modules:
+        file = inspect.getfile(type(entry))
+    else:  # a plug-in, whose module Python does not know: only its functions still tell their file
+        file = next(one.__code__.co_filename for one in vars(type(entry)).values() if inspect.isfunction(one))
     found = _slow_imports(file)
     require(not found, f"{file}: imports {', '.join(found)} at once; import it inside the functions that use it")
 
