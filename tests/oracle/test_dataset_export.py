@@ -223,7 +223,7 @@ def test_the_configuration_offers_every_format() -> None:
 
 
 def test_unknown_formats_and_missing_datasets_are_refused(dataset: Exported, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="unknown format 'cfg'; choose from extxyz"):
+    with pytest.raises(ValueError, match="unknown format 'cfg'; choose from deepmd, extxyz"):
         export_dataset(dataset[0], "cfg", tmp_path / "out")
     with pytest.raises(FileNotFoundError, match=r"train\.extxyz"):
         export_dataset(tmp_path, "mace", tmp_path / "out")
