@@ -7,7 +7,6 @@ from pathlib import Path
 
 import ase.io
 from ase import Atoms
-from ase.io.formats import ioformats
 
 from entromax.layout import shard_file, shard_numbers
 from entromax.runtime import atomic_path
@@ -61,6 +60,8 @@ def write_for_programs(output: str | Path, structures: Sequence[Atoms], format: 
     Raises:
         ValueError: ASE has no such format, cannot write it, or not without settings of the program.
     """
+    from ase.io.formats import ioformats  # finds the formats of other packages by importing parts of them
+
     known = ioformats.get({"poscar": "vasp"}.get(format, format))
     if known is None or not known.can_write:
         raise ValueError(f"ASE writes no format {format!r}; `ase info --formats` lists those it knows")
