@@ -52,7 +52,7 @@ MACHINES = {
 }
 QUICKSTART = """
 from entromax.structures import library_structures
-for atoms in library_structures("Al", 2.86, volume=(0.5, 1.6), atoms=(1, 4), number=96):
+for atoms in library_structures("Al", 2.86, volume=(0.5, 1.6), atoms=(1, 4), number=80):
     print(atoms.info["sid"])
 """
 
