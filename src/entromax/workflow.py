@@ -45,17 +45,24 @@ def check_profile(
         )
 
 
-def require(campaign: CampaignSettings) -> None:
+def require(campaign: CampaignSettings, origin: str) -> None:
     """Refuse a campaign that cannot run here.
+
+    Args:
+        campaign: its settings.
+        origin: name of the file that they came from.
 
     Raises:
         ConfigError: a file is in the way of a folder, an engine or a family of potentials is missing, or the shipped
             library has too few structures.
     """
-    require_folders({"results": campaign.results, "labels.store": campaign.labels.store})
-    require_engines(campaign.elements)
-    require_families(campaign.potentials)
-    require_library(campaign)
+    try:
+        require_folders({"results": campaign.results, "labels.store": campaign.labels.store})
+        require_engines(campaign.elements)
+        require_families(campaign.potentials)
+        require_library(campaign)
+    except ConfigError as error:
+        raise ConfigError(f"{origin}: {error}") from error
 
 
 def require_folders(folders: Mapping[str, str]) -> None:

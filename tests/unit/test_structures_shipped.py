@@ -138,7 +138,9 @@ def test_a_version_is_never_written_twice(tmp_path: Path, library: ShippedLibrar
     assert json.loads((tmp_path / "library_v3.json").read_text())["structures"] == 30
 
 
-@pytest.mark.parametrize(("format", "pattern"), [("extxyz", "w"), ("poscar", "w/*/POSCAR"), ("cif", "w"), ("traj", "w")])
+@pytest.mark.parametrize(
+    ("format", "pattern"), [("extxyz", "w"), ("poscar", "w/*/POSCAR"), ("cif", "w"), ("traj", "w")]
+)
 def test_command_line_writes_them_for_any_program(
     format: str, pattern: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,8 +26,7 @@ def test_dry_run_shows_the_whole_plan(profile: str, tmp_path: Path) -> None:
     assert run.returncode == 0, text
     jobs = count_jobs(text)
     expected = {
-        "maximise_batch": "4",
-        "merge_round": "2",
+        "take_library": "1",
         "label_shard": "4",
         "train_potential": "1",
         "report_campaign": "1",
@@ -40,8 +39,15 @@ def test_eight_elements_share_one_library(tmp_path: Path) -> None:
     config.write_text(yaml.safe_dump({"elements": EIGHT}))
     run = snakemake(tmp_path, "--dry-run", "--cores", "1", "--configfile", str(config))
     jobs = count_jobs(run.stdout + run.stderr)
-    assert jobs["order_library"] == "1"
+    assert jobs["take_library"] == "1"
     assert jobs["report_element"] == "8"
+
+
+def test_a_library_of_ones_own_is_made_in_rounds_and_joined_by_crystals(tmp_path: Path) -> None:
+    run = snakemake(tmp_path, "--dry-run", "--cores", "1", "--configfile", str(EMT))
+    jobs = count_jobs(run.stdout + run.stderr)
+    made = {"maximise_batch": "4", "merge_round": "2", "add_crystals": "1", "order_library": "1"}
+    assert made.items() <= jobs.items() and "take_library" not in jobs
 
 
 def test_layout_knows_where_the_rules_write(tmp_path: Path) -> None:
@@ -74,6 +80,14 @@ BAD = {
         "labels.store (is 'mine.yaml/store'): mine.yaml is a file",
     ),
     "zero structures": ({"elements": ["Al"], "labels": {"structures": 0}}, "labels.structures"),
+    "more structures than the library has": (
+        {"elements": ["Al"], "labels": {"structures": 9000}},
+        "9000 structures wanted",
+    ),
+    "unknown version of the library": (
+        {"elements": ["Al"], "library": {"version": 9}},
+        "no library version 9; shipped with this entromax: 1",
+    ),
 }
 
 

@@ -8,21 +8,20 @@ from entromax.config import CampaignSettings, ConfigError, load_campaign, valida
 from entromax.layout import shard_numbers
 from entromax.workflow import check_profile, require
 
+ORIGIN = str(
+    next(iter(workflow.overwrite_configfiles or workflow.configfiles), "--config")
+)
 try:
     config = load_campaign(
         config,
-        origin=str(
-            next(
-                iter(workflow.overwrite_configfiles or workflow.configfiles), "--config"
-            )
-        ),
+        origin=ORIGIN,
         element_dirs=[
             Path(workflow.basedir, "config/elements"),
             Path("config/elements"),
         ],
     )
     CAMPAIGN = validated(CampaignSettings, config)
-    require(CAMPAIGN)
+    require(CAMPAIGN, ORIGIN)
 except ConfigError as error:
     raise WorkflowError(f"the configuration cannot be used\n{error}") from None
 
