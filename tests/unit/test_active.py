@@ -1,4 +1,4 @@
-"""Active learning chooses what the committee knows least, nothing twice, and nothing that could not be trained on."""
+"""Active learning chooses what the committee is least sure of, nothing twice, nothing that cannot be trained on."""
 
 from pathlib import Path
 
