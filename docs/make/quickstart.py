@@ -15,10 +15,7 @@ from benchmarks.common import PICTURES, RESULTS, ROOT
 from docs.make.pages import read_json, write_table
 
 SHOWN = {
-    "growth": "library/figures/growth.png",
-    "coverage": "library/figures/coverage.png",
     "gallery": "library/figures/gallery.png",
-    "parity_force": "Al/validation/gap/parity_force.png",
     "eos": "Al/validation/gap/eos_ground_state.png",
 }
 
