@@ -2,7 +2,7 @@
 
     python -m benchmarks.entropy.diversity                  # quick: small cells, one seed
     python -m benchmarks.entropy.diversity --atoms 32 --batches 2 --steps 120 --seeds 1 2 3 --workers 2 \
-        --extra "ASSYST pipeline=pipeline.extxyz" --extra "ASSYST scaled=scaled.extxyz" --json diversity.json
+        --extra "ASSYST pipeline=pipeline.extxyz" --extra "ASSYST scaled=scaled.extxyz" \
         --json docs/results/diversity.json
 
 (files of --extra: rivals/symmetric_set.py). For every seed a library is grown and compared, all sets cut to the

@@ -57,7 +57,7 @@ def figures(results: Path) -> dict[str, Any]:
         "quests_random": {name: round(diversity.loc["random", name], 3) for name in quests},
         "quests_maximised": {name: round(diversity.loc["maximised", name], 3) for name in quests},
         "label_states": {state: int(n) for state, n in labels["state"].value_counts().items()},
-        "label_cpu_s_mean": round(labels["seconds"].mean(), 2),
+        "label_wall_s_mean": round(labels["seconds"].mean(), 2),
         "energy_rmse_mev": round(test["energy_rmse"], 2),
         "force_rmse_ev_a": round(test["force_rmse"], 4),
         "al_fcc": {

@@ -44,7 +44,7 @@ def page_table(data: dict[str, Any]) -> str:
         f"QUESTS entropy at bandwidth {' / '.join(name.split('_')[1] for name in random)}": " / ".join(
             f"{random[name]:.2f} → {maximised[name]:.2f}" for name in random
         ),
-        "labels": f"{states}; {data['label_cpu_s_mean']:.1f} s each",
+        "labels": f"{states}; {data['label_wall_s_mean']:.1f} s each",
         "GAP on unseen structures, RMSE": f"{data['energy_rmse_mev']:.0f} meV/atom, {data['force_rmse_ev_a']:.2f} eV/Å",
         "fcc Al, V₀ [Å³] and B [GPa]: potential / DFT / WIEN2k": crystals,
         "hot and compressed dynamics that stay physical": "{physical} of {runs}".format(**data["robustness"]),
