@@ -48,7 +48,7 @@ def prefixes(data: dict[str, Any]) -> str:
     for row in data["prefixes"]:
         quests = row.get("quests_nats")
         judged = " / ".join(f"{quests[h]:.2f}" for h in BANDWIDTHS) if quests else "–"
-        best = f"{row['h_d_optimal_nats']:.1f}" if quests else "–"
+        best = f"{row['h_d_optimal_nats']:.1f}" if "h_d_optimal_nats" in row else "–"
         lines.append(
             f"| {row['filter']} | {row['n']} | {row['environments']} | {row['h_nats']:.1f} | {best} | {judged} |"
         )
