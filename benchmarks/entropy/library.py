@@ -170,7 +170,7 @@ def main() -> None:
     if options.json:
         write_json(options.json, figures)
         plot_reach(reached, PICTURES / "reach.png")
-        plot_gallery(library, PICTURES / "library_gallery.png", columns=6, rows=5)
+        plot_gallery(library, PICTURES / "library_gallery.png", columns=4, rows=6)
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def test_a_label_job_stops_before_its_wall_time_and_goes_on_in_the_next_attempt(
 
 
 def test_a_restarted_snakemake_leaves_no_job_running_twice(cluster: Path, profile: Path, tmp_path: Path) -> None:
-    campaign = KillCampaign(tmp_path, structures=40, shards=2, reference={"engine": "emt"}, seconds=0.5)
+    campaign = KillCampaign(tmp_path, structures=80, shards=2, reference={"engine": "emt"}, seconds=0.5)
     first = campaign.start(profile)
     wait_for(lambda: len(campaign.labels()) >= 4)
     first.kill()
