@@ -1,7 +1,7 @@
 """Count the import arrows inside a package: how many other files of it its files name.
 
 `python docs/make/arrows.py src/entromax/report` prints them. For an earlier commit:
-`git archive 5044ea7 src | tar x -C /tmp/before`, then the same on that folder.
+`git archive 5044ea7 src | tar x -C before`, then the same on that folder.
 """
 
 import ast
