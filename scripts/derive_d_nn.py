@@ -14,6 +14,6 @@ with job_log(snakemake.log[0]):
         element=snakemake.wildcards.element,
         settings=validated(ElementSettings, snakemake.params.element),
         limits=limits,
-        budget=LabelBudget.of_job(limits.store, threads=snakemake.threads, minutes=snakemake.resources.runtime),
+        budget=LabelBudget.of_job(limits, threads=snakemake.threads, minutes=snakemake.resources.runtime),
     )
     plot_scale(snakemake.output.scale, snakemake.output.picture)

@@ -14,6 +14,6 @@ with job_log(snakemake.log[0]):
         settings=validated(ElementSettings, snakemake.params.element),
         limits=limits,
         properties=validated(PropertySettings, snakemake.params.properties),
-        budget=LabelBudget.of_job(limits.store, threads=snakemake.threads, minutes=snakemake.resources.runtime),
+        budget=LabelBudget.of_job(limits, threads=snakemake.threads, minutes=snakemake.resources.runtime),
         output=snakemake.output.result,
     )

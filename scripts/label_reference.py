@@ -13,5 +13,5 @@ with job_log(snakemake.log[0]):
         element=snakemake.wildcards.element,
         settings=validated(ElementSettings, snakemake.params.element),
         limits=limits,
-        budget=LabelBudget.of_job(limits.store, threads=snakemake.threads, minutes=snakemake.resources.runtime),
+        budget=LabelBudget.of_job(limits, threads=snakemake.threads, minutes=snakemake.resources.runtime),
     )

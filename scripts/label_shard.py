@@ -16,5 +16,5 @@ with job_log(snakemake.log[0]):
         d_nn=snakemake.params.d_nn,
         reference=validated(ReferenceSettings, snakemake.params.reference),
         limits=limits,
-        budget=LabelBudget.of_job(limits.store, threads=snakemake.threads, minutes=snakemake.resources.runtime),
+        budget=LabelBudget.of_job(limits, threads=snakemake.threads, minutes=snakemake.resources.runtime),
     )

@@ -134,7 +134,7 @@ def labels(
     shards = [path for part in parts for path in part.structure_files]
     wanted = {str(atoms.info["sid"]) for path in shards for atoms in read_structures(path)}
     settings = physics_hash(campaign.elements[element].reference)
-    records = LabelStore(store, element, settings).read(wanted) if wanted else {}
+    records = LabelStore(store, element, settings, campaign.labels.packs).read(wanted) if wanted else {}
     found = {sid: Outcome(sid, record.state, record.reason, record.seconds) for sid, record in records.items()}
     for path in (path for part in parts for path in part.ledgers):
         for row in pd.read_parquet(path)[["sid", "state", "reason", "seconds"]].to_dict("records"):

@@ -1,12 +1,13 @@
 """Checks that the Snakefile makes before any job: profile, folders, engines, families, the library."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from entromax.config.load import ConfigError
 from entromax.config.models import CampaignSettings, ElementSettings, FamilySettings, PotentialSettings
 from entromax.labels.engines import engine_available
+from entromax.labels.packs import PackError, require_packs
 from entromax.potentials.base import family_available
 from entromax.registry import FAMILIES
 from entromax.structures.shipped import LibraryError, read_library
@@ -53,14 +54,15 @@ def require(campaign: CampaignSettings, origin: str) -> None:
         origin: name of the file that they came from.
 
     Raises:
-        ConfigError: a file is in the way of a folder, an engine or a family of potentials is missing, or the shipped
-            library has too few structures.
+        ConfigError: a file is in the way of a folder, an engine or a family of potentials is missing, the shipped
+            library has too few structures, or labels made before are damaged.
     """
     try:
         require_folders({"results": campaign.results, "labels.store": campaign.labels.store})
         require_engines(campaign.elements)
         require_families(campaign.potentials)
         require_library(campaign)
+        require_labels(campaign.labels.packs)
     except ConfigError as error:
         raise ConfigError(f"{origin}: {error}") from error
 
@@ -130,6 +132,21 @@ def require_library(campaign: CampaignSettings) -> None:
                 f"elements.{symbol}: {shipped.shortage(atoms, volume, wanted)}: library.cells.atoms, "
                 f"elements.{symbol}.volume, labels.structures"
             )
+
+
+def require_labels(packs: Sequence[str]) -> None:
+    """Refuse folders of labels that are missing or damaged.
+
+    Args:
+        packs: their names.
+
+    Raises:
+        ConfigError: one of them.
+    """
+    try:
+        require_packs(packs)
+    except PackError as error:
+        raise ConfigError(f"labels.packs: {error}") from error
 
 
 def sweep_points(potentials: Mapping[str, PotentialSettings]) -> dict[str, dict[str, dict[str, object]]]:

@@ -95,7 +95,8 @@ def test_with_time_left_the_same_job_labels(script: str, tmp_path: Path, slurm: 
     assert list((tmp_path / "store").rglob("*.jsonl"))
 
 
-def test_the_budget_of_a_job_is_what_is_left_of_it(tmp_path: Path, slurm: Slurm) -> None:
-    assert LabelBudget.of_job(tmp_path, threads=2, minutes=5) == LabelBudget(tmp_path, 2, 300.0)
+def test_the_budget_of_a_job_is_what_is_left_of_it(slurm: Slurm) -> None:
+    labels = LabelSettings(store="store", packs=["packs"])
+    assert LabelBudget.of_job(labels, threads=2, minutes=5) == LabelBudget("store", 2, 300.0, ("packs",))
     slurm(100.0)
-    assert LabelBudget.of_job(tmp_path, threads=2, minutes=5).wall_time == pytest.approx(99, abs=2)
+    assert LabelBudget.of_job(labels, threads=2, minutes=5).wall_time == pytest.approx(99, abs=2)

@@ -1,9 +1,11 @@
 """What a job may spend on labels: where it keeps them, how many it makes at a time, how long."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from entromax.config.models import LabelSettings
 from entromax.runtime import seconds_left
 
 RESERVE = 60.0
@@ -18,16 +20,18 @@ class LabelBudget:
         store: folder of the label store.
         workers: structures labelled at the same time, one process each.
         wall_time: seconds the job may take, it stops by itself before; None: as many as it needs.
+        packs: folders of labels made before, see :mod:`entromax.labels.packs`; never written to.
     """
 
     store: str | Path
     workers: int = 1
     wall_time: float | None = None
+    packs: Sequence[str | Path] = ()
 
     @classmethod
-    def of_job(cls, store: str | Path, *, threads: int, minutes: float) -> "LabelBudget":
+    def of_job(cls, labels: LabelSettings, *, threads: int, minutes: float) -> "LabelBudget":
         """Return the budget of a job of the workflow, which has so many threads and at most so many minutes."""
-        return cls(store, threads, seconds_left(minutes))
+        return cls(labels.store, threads, seconds_left(minutes), tuple(labels.packs))
 
 
 @dataclass

@@ -85,7 +85,7 @@ def label_structures(
     settings, version = physics_hash(reference), engine_version(reference)
     results: dict[str, Record] = {}
     todo: dict[str, tuple[Atoms, Record | None]] = {}
-    with LabelStore(budget.store, element, settings) as labels:
+    with LabelStore(budget.store, element, settings, budget.packs) as labels:
         labels.describe(reference.model_dump(mode="json"))
         known = {
             sid: record

@@ -10,10 +10,12 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 
+from entromax.labels.packs import pack_path, read_pack
 from entromax.labels.record import FORGOTTEN, STATES, Record
 from entromax.runtime import write_json
 
@@ -28,10 +30,12 @@ class LabelStore:
         root: folder of the whole store.
         element: chemical symbol.
         settings: physics hash.
+        packs: folders of read-only labels (:mod:`entromax.labels.packs`) that are looked up as well.
     """
 
-    def __init__(self, root: str | Path, element: str, settings: str) -> None:
+    def __init__(self, root: str | Path, element: str, settings: str, packs: Sequence[str | Path] = ()) -> None:
         self.folder = Path(root) / element / settings
+        self._packs = [path for pack in packs if (path := pack_path(pack, element, settings)).exists()]
         self._descriptor: int | None = None
 
     @property
@@ -91,9 +95,15 @@ class LabelStore:
                 chosen[record.sid] = record
         return chosen
 
+    def records(self) -> list[Record]:
+        """Return every record, tombstones included, the earliest first."""
+        return sorted(self._lines(None), key=lambda record: record.time)
+
     def _lines(self, wanted: frozenset[str] | None) -> Iterator[Record]:
-        for path in sorted(self.folder.glob("*.jsonl")):
-            for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
+        own = ((path, path.read_bytes()) for path in sorted(self.folder.glob("*.jsonl")))
+        packed = ((path, read_pack(path)) for path in self._packs)
+        for path, content in chain(own, packed):
+            for number, line in enumerate(content.splitlines(keepends=True), start=1):
                 sid = None if wanted is None else _sid_of(line)
                 if wanted is not None and sid is not None and sid not in wanted:
                     continue

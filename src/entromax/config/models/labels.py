@@ -1,6 +1,6 @@
 """Settings of the labelling and of the dataset."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -33,6 +33,9 @@ class LabelSettings(Settings):
     max_failed_fraction: float = Field(0.2, ge=0, le=1, description="aggregation stops above this fraction of failures")
     eos: EosSettings = EosSettings()
     store: str = Field("label_store", min_length=1, description="folder of the label store; no rule ever deletes it")
+    packs: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="folders of labels made before, such as data/labels: what they hold is not calculated again"
+    )
 
 
 class DatasetSettings(Settings):
