@@ -66,10 +66,6 @@ class ElementFolder(LabelFolder):
         """One batch of active learning."""
         return LabelFolder(self.root / "active" / str(iteration))
 
-    def candidates(self, iteration: int) -> Path:
-        """Table of what one batch of active learning was chosen from."""
-        return self.active(iteration).root / "candidates.csv"
-
     @property
     def trained_on(self) -> list[LabelFolder]:
         """Where the structures of the dataset come from: the library, then the batches of active learning so far."""

@@ -107,7 +107,7 @@ def stage_outputs(campaign: CampaignSettings, results: Path) -> dict[str, list[P
         "ordered library": [folder.library],
         "label shards": [e.ledger(s) for e, s in product(elements, shards)],
         "reference labels": [e.reference_ledger for e in elements],
-        "active selections": [e.candidates(i) for e, i in active],
+        "active selections": [e.active(i).structures for e, i in active],
         "active label shards": [e.active(i).ledger(s) for (e, i), s in product(active, active_shards)],
         "conventional label shards": [e.conventional.ledger(s) for e, s in product(elements, conventional_shards)],
         "datasets": [e.manifest for e in elements],

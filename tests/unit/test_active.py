@@ -11,9 +11,11 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
 from entromax.active import SelectionSettings, select_structures
-from entromax.active.candidates import dynamics_candidates
+from entromax.active.batches import take_batch, write_batches
 from entromax.active.committee import Bounds, Committee
-from entromax.active.selection import choose
+from entromax.active.low_energy import lowest_distinct
+from entromax.active.selection import interleaved
+from entromax.active.uncertain import choose, dynamics_candidates
 from entromax.config.models import (
     ActiveSettings,
     CellSettings,
@@ -43,6 +45,7 @@ AL = ElementSettings(
 )
 DYNAMICS = DynamicsSettings(temperatures=[1000.0], compressions=[1.0, 0.8], repeats=1, atoms=8, steps=30)
 FCC = bulk("Al", "fcc", a=3.994)
+UNCERTAIN = {"low_energy": 0, "near_equilibrium": 0, "uncertain": 1}
 
 
 class Doubtful(Calculator):
@@ -172,6 +175,10 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def read_batch(output: Path) -> list[Atoms]:
+    return [atoms for k in (1, 2) for atoms in read_structures(output / f"structures/shard_{k}.extxyz")]
+
+
 def select(campaign: Path, output: Path, min_distance: float = 0.6, **active: object) -> pd.DataFrame:
     names = ("train.extxyz", "manifest.parquet", "reference.extxyz", "library.extxyz", "potential")
     settings = SelectionSettings(
@@ -179,7 +186,7 @@ def select(campaign: Path, output: Path, min_distance: float = 0.6, **active: ob
         features=BispectrumSettings(twojmax=4),
         labels=LabelSettings(structures=20, shard_size=3, min_distance=min_distance),
         dataset=DatasetSettings(),
-        active=ActiveSettings(**{"structures": 5, "dynamics": DYNAMICS, **active}),
+        active=ActiveSettings(**{"structures": 5, "dynamics": DYNAMICS, "shares": UNCERTAIN, **active}),
         seed=1,
     )
     return select_structures(
@@ -222,3 +229,56 @@ def test_without_any_candidate_the_message_says_what_to_do(campaign: Path, tmp_p
     cold = DynamicsSettings(temperatures=[1.0], compressions=[1.0], atoms=1, steps=10)
     with pytest.raises(ValueError, match="larger library"):  # the crystal itself is closer than min_distance
         select(campaign, tmp_path, min_distance=1.0, candidates=0, dynamics=cold)
+
+
+def test_low_energy_structures_are_relaxed_library_cells_the_lowest_distinct_ones(
+    campaign: Path, tmp_path: Path
+) -> None:
+    table = select(campaign, tmp_path, shares={"low_energy": 1, "near_equilibrium": 0}, relaxation_steps=20)
+    unrelaxed = select(campaign, tmp_path / "other")
+    start = unrelaxed[unrelaxed["origin"] == "library"].set_index("library_sid")["energy"]
+    end = table.set_index("library_sid")["energy"]
+    assert (end <= start[end.index] + 1e-6).mean() > 0.8 and end.median() < start.median() - 0.1
+    chosen = table[table["rank"].notna()].sort_values("rank")
+    batch = read_batch(tmp_path)
+    assert [atoms.info["sid"] for atoms in batch] == chosen["sid"].tolist() and 1 <= len(batch) <= 5
+    assert chosen["energy"].is_monotonic_increasing
+    assert {atoms.info["config_type"] for atoms in batch} == {"low_energy"}
+    assert all(with_sid(atoms).info["sid"] == atoms.info["sid"] for atoms in batch)
+
+
+def test_structures_near_equilibrium_are_small_distortions_of_the_lowest_labels(campaign: Path, tmp_path: Path) -> None:
+    select(campaign, tmp_path, shares={"low_energy": 0, "near_equilibrium": 1}, atoms=3)
+    batch = read_batch(tmp_path)
+    assert len(batch) == 5 and all(len(atoms) <= 3 for atoms in batch)
+    assert {atoms.info["config_type"] for atoms in batch} == {"near_equilibrium"}
+    energies = [labelled(atoms).info["REF_energy"] / len(atoms) for atoms in [*batch, FCC]]
+    assert max(energies) - energies[-1] < 1.0  # EMT: all lie low, as their crystals do
+
+
+def test_a_batch_has_its_shares_and_all_pools_stand_in_its_first_part(campaign: Path, tmp_path: Path) -> None:
+    shares = {"low_energy": 0.4, "near_equilibrium": 0.4, "uncertain": 0.2}
+    select(campaign, tmp_path, shares=shares, relaxation_steps=5)
+    kinds = [atoms.info["config_type"] for atoms in read_batch(tmp_path)]
+    assert sorted(kinds) == ["active", "low_energy", "low_energy", "near_equilibrium", "near_equilibrium"]
+    assert set(kinds[:3]) == {"active", "low_energy", "near_equilibrium"}
+    pools = [[with_sid(bulk("Al", a=4 + 0.1 * k + 0.01 * pool)) for k in range(n)] for pool, n in enumerate((4, 2))]
+    assert len(interleaved([*pools, pools[0]])) == 6  # none twice
+
+
+def test_lowest_distinct_takes_no_twin_and_nothing_that_is_there() -> None:
+    places = np.array([[0.0, 0], [0.001, 0], [1, 1], [2, 0], [5, 5]])
+    energies = np.array([0.2, 0.1, 0.0, 0.3, 0.4])
+    assert lowest_distinct(energies, places, np.array([[1.0, 1.001]]), 3).tolist() == [1, 3, 4]
+    assert lowest_distinct(energies, places, np.empty((0, 2)), 2).tolist() == [2, 1]
+    assert lowest_distinct(energies[:0], np.empty((0, 0)), np.empty((0, 0)), 2).tolist() == []
+
+
+def test_batches_that_were_chosen_before_come_back_as_they_were(tmp_path: Path) -> None:
+    made = {n: [with_sid(bulk("Al", a=4 + 0.1 * k + 0.01 * n)) for k in range(3)] for n in (1, 2)}
+    path = write_batches(tmp_path / "batches", "Al", made)
+    taken = take_batch(path, iteration=2, structures=5, shard_size=3, shards=tmp_path / "structures")
+    assert read_batch(tmp_path) == taken and [atoms.info for atoms in taken] == [atoms.info for atoms in made[2]]
+    assert [with_sid(atoms).info["sid"] for atoms in taken] == [atoms.info["sid"] for atoms in made[2]]
+    with pytest.raises(ValueError, match=r"has no batch 3; it ends with 2: lower active\.iterations"):
+        take_batch(path, iteration=3, structures=5, shard_size=3, shards=tmp_path / "structures")

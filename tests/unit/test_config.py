@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[2]
 ELEMENT_DIR = ROOT / "config/elements"
 EIGHT = ["Al", "W", "Be", "Re", "Os", "C", "Sb", "Te"]
 SNAP = {"family": "snap"}
+GAP = {"family": "gap"}
+UNSURE = {"low_energy": 0, "near_equilibrium": 0, "uncertain": 1}
 
 
 def load(config: dict, *, origin: str = "my.yaml") -> dict:
@@ -118,11 +120,19 @@ BAD = {
     ),
     "active learning with no potential named": (
         with_al(active={"iterations": 1}),
-        ["active.potential", "is None", "add one, such as `snap: {family: snap}`", "active.iterations to 0"],
+        ["active.potential", "is None", "name gap", "active.iterations to 0"],
+    ),
+    "a share of uncertain structures without a family with error bars": (
+        with_al(active={"iterations": 1, "shares": UNSURE}),
+        ["active.potential", "is None", "add one, such as `snap: {family: snap}`"],
     ),
     "active learning with a family without error bars": (
-        with_al(active={"iterations": 1, "potential": "gap"}, potentials={"gap": {"family": "gap"}, "a": SNAP}),
+        with_al(active={"iterations": 1, "potential": "gap", "shares": UNSURE}, potentials={"gap": GAP, "a": SNAP}),
         ["active.potential", "is 'gap'", "ace or snap", "name a"],
+    ),
+    "shares of a batch that are no whole": (
+        with_al(active={"shares": {"uncertain": 0.5}}),
+        ["active.shares", "add up to 1.5", "so that they add up to 1"],
     ),
     "active learning with a sweep": (
         with_al(

@@ -11,12 +11,12 @@ from ase import Atoms
 
 from entromax.config.models import DatasetSettings
 from entromax.dataset import aggregate_dataset
-from entromax.dataset.aggregate import ACTIVE, ROLES, TooManyFailuresError, read_ledger
+from entromax.dataset.aggregate import ROLES, TooManyFailuresError, read_ledger
 from entromax.labels.engines.base import Label
 from entromax.labels.ledger import COLUMNS, write_outputs
 from entromax.labels.record import Record, new_record
 from entromax.structures import read_structures, with_sid
-from entromax.structures.kinds import ISOLATED
+from entromax.structures.kinds import ACTIVE, ISOLATED
 
 GPA = 1 / 160.21766208
 

@@ -46,22 +46,22 @@ def test_every_chosen_structure_is_labelled_once_and_trained_on(campaign: Path) 
     assert {stored[sid] for sid in wanted} == {1}
     manifest = pd.read_parquet(results / "dataset/manifest.parquet").set_index("sid")
     roles = manifest.loc[[*chosen[0], *chosen[1]], ["config_type", "state", "role"]]
-    assert set(roles["config_type"]) == {"active"}
+    assert set(roles["config_type"]) == {"active", "low_energy", "near_equilibrium"}
     assert (roles.loc[roles["state"] == "converged", "role"].isin(("train", "outlier"))).all()
     trained = roles.index[roles["role"] == "train"]
     assert len(trained) >= 10 and set(trained) <= set(sids(results / "dataset/train.extxyz"))
 
 
-def test_batches_come_from_the_rest_of_the_library_and_from_dynamics(campaign: Path) -> None:
+def test_batches_come_from_all_pools(campaign: Path) -> None:
     results = campaign / "results/Al/active"
     tables = [pd.read_csv(results / f"{i}/candidates.csv", keep_default_na=False) for i in (1, 2)]
     for i, table in enumerate(tables, start=1):
         known = set(pd.read_parquet(results / f"{i}/dataset/manifest.parquet")["sid"])
         assert not known & set(table["sid"])
-        assert set(table["origin"]) == {"library", "dynamics"}
+        assert set(table["origin"]) == {"relaxed", "distorted", "library", "dynamics"}
         assert (table["excluded"] == "")[table["rank"] != ""].all()
-        best = table[table["excluded"] == ""]["score"].idxmax()
-        assert float(table.loc[best, "rank"]) == 1
+        unsure = table[(table["excluded"] == "") & (table["pool"] == "active")]
+        assert float(table.loc[unsure["score"].idxmax(), "rank"]) == 1
     runs = [pd.read_csv(results / f"{i}/runs.csv") for i in (1, 2)]
     assert len(runs[0]) == 4 and not runs[0]["closest"].equals(runs[1]["closest"])
 
@@ -78,7 +78,8 @@ def test_every_fit_holds_the_batches_before_it_and_is_tested_on_the_same_set(cam
     assert curve["labels"].tolist() == [len(one) - 1 for one in sets]
     assert (curve["energy_rmse"] > 0).all() and curve["test_bar"].notna().all()
     searched = curve[:2]
-    assert (searched["chosen_library"] + searched["chosen_dynamics"] == 6).all()
+    origins = [f"chosen_{origin}" for origin in ("relaxed", "distorted", "library", "dynamics")]
+    assert (searched[origins].sum(axis=1) == 6).all()
     assert (searched["batch_energy_rmse"] > 0).all() and curve["candidates"][2:].isna().all()
 
 

@@ -162,7 +162,10 @@ rule report_element:
                 ],
             ),
         ),
-        if_any(ACTIVE["iterations"], "<results>/{element}/active/curve.csv"),
+        if_any(
+            ACTIVE["iterations"] and not ACTIVE["batches"],
+            "<results>/{element}/active/curve.csv",
+        ),
     output:
         report="<results>/{element}/report.html",
     log:

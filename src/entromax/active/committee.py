@@ -23,8 +23,8 @@ class Opinion:
     Attributes:
         energy: above the lowest training structure [eV/atom].
         force: the largest on an atom [eV/Å].
-        bar: calibrated standard deviation of the energy [eV/atom].
-        score: see :meth:`Committee.opinion` [eV/atom].
+        bar: calibrated standard deviation of the energy [eV/atom]; NaN of a potential without error bars.
+        score: see :meth:`Committee.opinion` [eV/atom]; NaN where there is no bar.
     """
 
     energy: float
@@ -35,10 +35,10 @@ class Opinion:
 
 @dataclass(frozen=True)
 class Committee:
-    """A potential with error bars.
+    """A potential, with error bars if it has them.
 
     Attributes:
-        calculator: answers ``energy_std``.
+        calculator: may answer ``energy_std``.
         lowest: energy of the lowest training structure [eV/atom].
         energy_scale: by which the weights of its fit fall [eV/atom].
     """
@@ -76,7 +76,8 @@ class Committee:
         """
         n = len(atoms)
         plain = bare(atoms)
-        sigma = float(self.calculator.get_property("energy_std", plain))
+        has_bars = "energy_std" in self.calculator.implemented_properties
+        sigma = float(self.calculator.get_property("energy_std", plain)) if has_bars else np.nan
         energy = float(self.calculator.get_property("energy", plain)) / n - self.lowest
         force = float(np.linalg.norm(self.calculator.get_property("forces", plain), axis=1).max())
         score = sigma / n * np.exp(-max(energy, 0.0) / (2 * self.energy_scale))
@@ -108,7 +109,7 @@ class Bounds:
 
     def broken(self, atoms: Atoms, opinion: Opinion) -> str:
         """Return which bound a structure breaks, or ``""``."""
-        if not np.isfinite([opinion.energy, opinion.force, opinion.score]).all():
+        if not np.isfinite([opinion.energy, opinion.force]).all() or np.isinf(opinion.score):
             return "the committee gives no finite number"
         if reason := too_close(atoms, self.distance):
             return reason

@@ -13,6 +13,8 @@ from entromax.runtime import atomic_path
 from entromax.structures import read_structures
 from entromax.validation.errors import predict, summarise
 
+ORIGINS = ("relaxed", "distorted", "library", "dynamics")
+"""Where chosen structures come from, see ``Search.survey``."""
 MEASURES = ("energy_rmse", "energy_mae", "force_rmse", "force_mae")
 
 
@@ -31,7 +33,7 @@ def compare_iterations(
     Columns: ``batches`` in the training set, ``labels`` of it; on the test set, which is that of all fits,
     ``energy_rmse``, ``energy_mae`` [meV/atom], ``force_rmse``, ``force_mae`` [eV/Å], ``test_bar``: mean calibrated
     error bar [meV/atom]. Of the search with this fit (empty for the last one): ``candidates`` inside the bounds, their
-    ``bar_mean`` and ``bar_max`` [meV/atom], ``chosen_library``, ``chosen_dynamics``, ``chosen_bar`` (mean),
+    ``bar_mean`` and ``bar_max`` [meV/atom], ``chosen_<origin>`` (numbers), ``chosen_bar`` (mean),
     ``batch_energy_rmse``, ``batch_force_rmse``: errors on the labels of the chosen ones, before they were trained on;
     ``runs`` of dynamics and those that stayed ``physical``.
 
@@ -77,7 +79,6 @@ def _search(table: pd.DataFrame) -> dict[str, Any]:
         "candidates": len(usable),
         "bar_mean": 1000 * float(usable["bar"].mean()),
         "bar_max": 1000 * float(usable["bar"].max()),
-        "chosen_library": int((chosen["origin"] == "library").sum()),
-        "chosen_dynamics": int((chosen["origin"] == "dynamics").sum()),
+        **{f"chosen_{origin}": int((chosen["origin"] == origin).sum()) for origin in ORIGINS},
         "chosen_bar": 1000 * float(chosen["bar"].mean()),
     }

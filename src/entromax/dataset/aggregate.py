@@ -13,7 +13,7 @@ from entromax.config.models import DatasetSettings
 from entromax.labels.ledger import COLUMNS
 from entromax.runtime import atomic_path, config_hash, provenance, write_json
 from entromax.structures import read_structures, write_structures
-from entromax.structures.kinds import ACTIVE, ISOLATED
+from entromax.structures.kinds import CHOSEN, ISOLATED
 
 logger = logging.getLogger("entromax.dataset")
 
@@ -45,8 +45,8 @@ def aggregate_dataset(
     data), ``energy_above_atom`` and ``energy_above_lowest`` [eV/atom]. The free atom is part of the training set: it
     fixes the zero of energy. The reference crystals are kept out of it, they are what the potentials are judged by.
 
-    What active learning has chosen (``config_type`` ``ACTIVE``) is trained on, never tested on, and changes the role of
-    no other structure: the errors of its iterations are those on one and the same test set.
+    What active learning has chosen (``config_type`` among ``CHOSEN``) is trained on, never tested on, and changes the
+    role of no other structure: the errors of its iterations are those on one and the same test set.
 
     Args:
         labels: label files of all shards (extended XYZ).
@@ -133,7 +133,7 @@ def _manifest(library: pd.DataFrame, references: pd.DataFrame, atom: Atoms) -> p
     references.loc[references["state"] != "converged", "role"] = "failed"
     table = pd.concat([library, references], ignore_index=True)
     table["energy_above_atom"] = table["energy"] - float(atom.info["REF_energy"])
-    bulk = (table["state"] == "converged") & ~table["config_type"].isin((ISOLATED, ACTIVE))
+    bulk = (table["state"] == "converged") & ~table["config_type"].isin((ISOLATED, *CHOSEN))
     table["energy_above_lowest"] = table["energy"] - table.loc[bulk, "energy"].min()
     return table
 
@@ -175,7 +175,7 @@ def _outliers(table: pd.DataFrame, settings: DatasetSettings) -> "pd.Series[str]
 
 def _split(table: pd.DataFrame, settings: DatasetSettings, seed: int) -> None:
     """Assign train, validation and test, by structure; depends on the sids and the seed, not on the order of files."""
-    table.loc[(table["role"] == "") & (table["config_type"] == ACTIVE), "role"] = "train"
+    table.loc[(table["role"] == "") & table["config_type"].isin(CHOSEN), "role"] = "train"
     rows = table[table["role"] == ""].sort_values("sid").index.to_numpy()
     shuffled = rows[np.random.default_rng(seed).permutation(len(rows))]
     n_test, n_validation = (round(part * len(rows)) for part in (settings.test_fraction, settings.validation_fraction))

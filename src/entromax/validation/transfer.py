@@ -15,7 +15,7 @@ import pandas as pd
 from entromax.potentials import load_potential
 from entromax.runtime import atomic_path, write_json
 from entromax.structures import read_structures, write_structures
-from entromax.structures.kinds import ACTIVE, ISOLATED
+from entromax.structures.kinds import CHOSEN, ISOLATED
 from entromax.validation.errors import predict, summarise
 
 SETS = {"entropy": "a", "conventional": "b"}
@@ -23,7 +23,7 @@ SETS = {"entropy": "a", "conventional": "b"}
 MEASURES = ("energy_rmse", "energy_mae", "force_rmse", "force_mae")
 COSTS = ("seconds", "cpu_seconds")
 """What a label has cost: time that passed, CPU time [s]."""
-NOT_COUNTED = (ISOLATED, ACTIVE)
+NOT_COUNTED = (ISOLATED, *CHOSEN)
 """Structures that are in no comparison: the free atom, and what active learning has chosen, which is in neither set."""
 
 

@@ -68,20 +68,19 @@ class CampaignSettings(Settings):
         return self
 
     @model_validator(mode="after")
-    def _committee(self) -> "CampaignSettings":
-        if not self.active.iterations:
+    def _chooser(self) -> "CampaignSettings":
+        active = self.active
+        if not active.iterations:
             return self
-        able = [
-            name
-            for name, settings in self.potentials.items()
-            if FAMILIES[settings.family].has_error_bars(settings) and not getattr(settings, "sweep", None)
-        ]
-        if self.active.potential not in able:
+        able = {name: one for name, one in self.potentials.items() if not getattr(one, "sweep", None)}
+        if active.shares.uncertain:
+            able = {name: one for name, one in able.items() if FAMILIES[one.family].has_error_bars(one)}
+        if active.potential not in able:
             families = " or ".join(name for name, family in FAMILIES.items() if family.error_bars)
             remedy = f"name {' or '.join(able)}" if able else "add one, such as `snap: {family: snap}`, and name it"
+            kind = f" with error bars (family {families}) and" if active.shares.uncertain else ""
             raise ValueError(
-                f"active.potential: is {self.active.potential!r}, but it takes one of `potentials` with error bars "
-                f"(family {families}) and without a sweep to choose structures; {remedy}, "
-                "or set active.iterations to 0"
+                f"active.potential: is {active.potential!r}, but it takes one of `potentials`{kind} without a sweep to "
+                f"choose structures; {remedy}, or set active.iterations to 0"
             )
         return self

@@ -1,13 +1,15 @@
 """Active learning: what was chosen, and what it has brought."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from entromax.report.kit import (
     BLUE,
+    GREEN,
     GREY,
     INK,
     ORANGE,
@@ -24,30 +26,39 @@ from entromax.report.kit import (
 )
 from entromax.report.results import ElementResults, read_csv
 
-ORIGINS = {"library": BLUE, "dynamics": ORANGE}
+ORIGINS = {"relaxed": GREEN, "distorted": VERMILION, "library": BLUE, "dynamics": ORANGE}
+LEADS = {
+    "low_energy": "Cells of the library were relaxed by the fit, and the lowest distinct ones were labelled.",
+    "near_equilibrium": "The crystals that came out lowest were strained and their atoms displaced.",
+    "uncertain": "Structures of the library and of hot, compressed and random cells moved by the fit were labelled "
+    "where the members of its committee disagreed most, and about different things.",
+}
+"""What is said about the pools that a campaign draws from."""
 
 
 def plot_candidates(table: pd.DataFrame, path: str | Path) -> None:
-    """Draw the score of every candidate against its energy; the chosen ones are ringed.
+    """Draw the predicted energy of every candidate against its volume; the chosen ones are ringed.
 
     Args:
         table: of ``select_structures``, which has written it beside the picture.
         path: PNG.
     """
-    usable = table[(table["excluded"] == "") & (table["score"] > 0)]
+    usable = table[table["excluded"] == ""]
     chosen = usable[usable["rank"].notna()]
     with figure(path, None) as axes:
         for origin, colour in ORIGINS.items():
             part = usable[usable["origin"] == origin]
-            text = f"{origin} ({len(part)})"
-            axes.scatter(part["energy"], 1000 * part["score"], s=16, lw=0, alpha=0.7, color=colour, label=text)
+            if len(part):
+                text = f"{origin} ({len(part)})"
+                axes.scatter(part["volume"], part["energy"], s=16, lw=0, alpha=0.7, color=colour, label=text)
         axes.scatter(
-            chosen["energy"], 1000 * chosen["score"],
+            chosen["volume"], chosen["energy"],
             s=46, fc="none", ec=INK, lw=1, label=f"chosen ({len(chosen)})",
         )  # fmt: skip
-        axes.set_yscale("log")
-        label_logarithmic(axes.yaxis)
-        axes.set(xlabel="predicted energy above the lowest [eV/atom]", ylabel="score of the committee [meV/atom]")
+        # Extreme candidates would press all that is chosen into a line.
+        top = max(1.0, 1.1 * float(chosen["energy"].max())) if len(chosen) else 1.0
+        axes.set_ylim(min(-0.05, float(usable["energy"].min(skipna=True)) if len(usable) else 0.0) - 0.02, top)
+        axes.set(xlabel="volume [Å³/atom]", ylabel="predicted energy above the lowest label [eV/atom]")
         axes.legend(loc="best")
 
 
@@ -80,12 +91,11 @@ def section(results: ElementResults) -> Section:
     """Return the section on active learning; it has no blocks when there was none."""
     folder, settings = results.folder, results.settings.active
     curve = read_csv(folder / "active/curve.csv") if settings.iterations else pd.DataFrame()
-    lead = (
-        f"After each fit of {settings.potential} its committee looked at unlabelled structures of the library and at "
-        "hot, compressed and random cells that it had moved itself. Where its members disagreed most, and about "
-        "different things, the next labels were made. The chosen structures are only ever trained on: the test set is "
-        "the same in all rows."
-    )
+    pools = [text for pool, text in LEADS.items() if getattr(settings.shares, pool)]
+    lead = " ".join(
+        (f"After each fit of {settings.potential} it named the structures to label next.", *pools,
+         "They are only ever trained on: the test set is the same in all rows."),
+    )  # fmt: skip
     if curve.empty:
         return Section("active", "Active learning", lead)
     images = embed(
@@ -97,8 +107,8 @@ def section(results: ElementResults) -> Section:
     for k in curve["batches"][:-1]:
         images += embed(
             folder / f"active/{k + 1}/candidates.png",
-            f"Scores of the candidates of batch {k + 1}",
-            f"Batch {k + 1}: all candidates by predicted energy and score; ringed ones were labelled.",
+            f"Candidates of batch {k + 1}",
+            f"Batch {k + 1}: all candidates by volume and predicted energy; ringed ones were labelled.",
         )
     return Section("active", "Active learning", lead, [Block(table=_table(curve)), *present(images)])
 
@@ -106,7 +116,7 @@ def section(results: ElementResults) -> Section:
 def _table(curve: pd.DataFrame) -> Table:
     columns = (
         *("batches", "labels", "test: energy RMSE [meV/atom]", "force RMSE [eV/Å]", "mean error bar [meV/atom]"),
-        *("chosen, library + dynamics", "their error bars [meV/atom]", "their true RMSE [meV/atom]"),
+        *("chosen", "their error bars [meV/atom]", "their true RMSE [meV/atom]"),
         "runs that stay physical",
     )
     rows: list[Sequence[Cell | str]] = []
@@ -116,9 +126,14 @@ def _table(curve: pd.DataFrame) -> Table:
             [
                 *(str(row[name]) for name in ("batches", "labels")),
                 *(number(row[name]) for name in ("energy_rmse", "force_rmse", "test_bar")),
-                "–" if last else f"{row['chosen_library']:.0f} + {row['chosen_dynamics']:.0f}",
+                "–" if last else _chosen(row),
                 *(number(row[name]) for name in ("chosen_bar", "batch_energy_rmse")),
-                "–" if last else f"{row['physical']:.0f} of {row['runs']:.0f}",
+                f"{row['physical']:.0f} of {row['runs']:.0f}" if row["runs"] > 0 else "–",
             ]
         )
     return Table(columns, rows, "Every row is one fit; what it chose became the batch of the next")
+
+
+def _chosen(row: Mapping[Hashable, Any]) -> str:
+    """Return where the structures of a batch came from, such as ``14 relaxed + 10 distorted``."""
+    return " + ".join(f"{row[f'chosen_{origin}']:.0f} {origin}" for origin in ORIGINS if row[f"chosen_{origin}"])

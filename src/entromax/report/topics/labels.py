@@ -12,8 +12,10 @@ from entromax.report.kit import (
     COLOURS,
     CRYSTAL_COLOURS,
     CRYSTAL_MARKERS,
+    GREEN,
     INK,
     ORANGE,
+    VERMILION,
     Block,
     Headline,
     Section,
@@ -27,11 +29,11 @@ from entromax.report.kit import (
     say_nothing_to_draw,
 )
 from entromax.report.results import ElementResults, PotentialResults, read_ledgers
-from entromax.structures.kinds import ACTIVE, ISOLATED
+from entromax.structures.kinds import ACTIVE, CHOSEN, ISOLATED, LOW_ENERGY, NEAR_EQUILIBRIUM
 
 STATES = ("converged", "unconverged", "timeout", "crashed", "rejected")
 MAX_REASON = 60
-CLOUDS = {"library": BLUE, ACTIVE: ORANGE}
+CLOUDS = {"library": BLUE, ACTIVE: ORANGE, LOW_ENERGY: GREEN, NEAR_EQUILIBRIUM: VERMILION}
 """Kinds of labels that are no curves, and their colours."""
 MAX_ROWS = 25
 """Failures and outliers listed; the tables on disk hold all of them."""
@@ -46,7 +48,7 @@ def plot_labels(ledgers: Sequence[str | Path], figures: Mapping[str, str | Path]
         element: chemical symbol.
     """
     everything = read_ledgers([Path(path) for path in ledgers])
-    chosen = everything[everything["config_type"].isin(("library", ACTIVE))]
+    chosen = everything[everything["config_type"].isin(("library", *CHOSEN))]
     plot_states({element: chosen}, figures["states"])
     _plot_seconds(chosen, figures["seconds"])
     labelled = everything[(everything["state"] == "converged") & (everything["config_type"] != ISOLATED)]

@@ -1,0 +1,59 @@
+"""Batches that were chosen before: relaxations by a fit are chaotic, so what they led to is kept, not how."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ase import Atoms
+
+from entromax.structures import read_structures, write_structures
+from entromax.structures.io import write_shards
+
+
+def batch_file(folder: str | Path, element: str) -> Path:
+    """Return the file of all batches of one element, extended XYZ; ``batch`` in the info is their number, from 1."""
+    return Path(folder) / f"{element}.extxyz"
+
+
+def write_batches(folder: str | Path, element: str, batches: Mapping[int, Sequence[Atoms]]) -> Path:
+    """Write the chosen structures of one element for campaigns to come; returns the file.
+
+    Args:
+        folder: of all elements.
+        element: chemical symbol.
+        batches: structures [Å] by number of the batch, as ``select_structures`` has chosen them.
+    """
+    path = batch_file(folder, element)
+    structures = []
+    for number, batch in sorted(batches.items()):
+        for atoms in batch:
+            atoms = atoms.copy()
+            atoms.info["batch"] = number
+            structures.append(atoms)
+    write_structures(path, structures)
+    return path
+
+
+def take_batch(
+    batches: str | Path, *, iteration: int, structures: int, shard_size: int, shards: str | Path
+) -> list[Atoms]:
+    """Write one batch that was chosen before as shards; returns its structures.
+
+    Args:
+        batches: file of the element.
+        iteration: number of the batch.
+        structures: at most so many of it, in their order.
+        shard_size: structures in a shard.
+        shards: folder written, files as ``select_structures`` writes them.
+
+    Raises:
+        ValueError: the file has no such batch.
+    """
+    everything = read_structures(batches)
+    batch = [atoms for atoms in everything if atoms.info["batch"] == iteration][:structures]
+    if not batch:
+        last = max((int(atoms.info["batch"]) for atoms in everything), default=0)
+        raise ValueError(f"{batches}: has no batch {iteration}; it ends with {last}: lower active.iterations")
+    for atoms in batch:
+        del atoms.info["batch"]
+    write_shards(shards, batch, n=structures, shard_size=shard_size)
+    return batch

@@ -1,0 +1,124 @@
+"""The pool of ignorance: what the committee is least sure of, from the rest of the library and from dynamics."""
+
+import logging
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ase import Atoms
+
+from entromax.active.committee import Bounds, Committee
+from entromax.active.search import Candidate, Search, standardised
+from entromax.config.models import RobustnessSettings
+from entromax.structures import with_sid
+from entromax.structures.geometry import bare
+from entromax.structures.kinds import ACTIVE
+from entromax.validation.robustness import Task, run_task, tasks
+
+logger = logging.getLogger("entromax.active")
+
+
+def uncertain(search: Search, n: int) -> tuple[list[Atoms], pd.DataFrame, pd.DataFrame]:
+    """Choose structures that the committee is unsure of, and of different things.
+
+    Args:
+        search: what is known so far; the potential has error bars.
+        n: how many; fewer when there are not so many.
+
+    Returns:
+        The chosen ones, best first, the table of all (see ``Search.survey``), and one row per run of dynamics.
+    """
+    found = [Candidate(atoms, "library") for atoms in search.unlabelled(ACTIVE)]
+    rows: list[dict[str, Any]] = []
+    if (dynamics := search.settings.dynamics) is not None:
+        moving, rows = dynamics_candidates(search.crystal, search.committee, search.bounds, dynamics, search.seed)
+        found += moving
+    everything = {candidate.atoms.info["sid"]: candidate for candidate in found}
+    candidates = [candidate for sid, candidate in everything.items() if sid not in search.labelled]
+    table = search.survey(candidates)
+    usable = np.flatnonzero(table["excluded"] == "")
+    places = search.places([candidates[k].atoms for k in usable])
+    order = usable[choose(table["score"].to_numpy()[usable], places, n)] if len(usable) else usable
+    table.loc[order, "rank"] = np.arange(1, len(order) + 1)
+    return [candidates[k].atoms for k in order], table, pd.DataFrame(rows, columns=None if rows else ["state"])
+
+
+def choose(scores: np.ndarray, places: np.ndarray, n: int) -> np.ndarray:
+    """Return which ``n`` structures to label, best first: uncertain ones, and uncertain about different things.
+
+    Greedy maximum of the determinant of s_i s_j exp(-|x_i - x_j|^2 / 2 D), the determinantal point process of quality
+    and diversity [Kulesza & Taskar, Found. Trends Mach. Learn. 5, 123 (2012)], by pivoted Cholesky [Chen, Zhang & Zhou,
+    NeurIPS 2018]. The first structure is the one of largest score. Each further one has the largest score that
+    is left once the part that the chosen ones explain is subtracted. Scores alone would choose nearly equal structures.
+
+    Args:
+        scores: [S] scores s, not negative.
+        places: [S, D] where the structures are in feature space; columns are standardised here, so that two structures
+            taken at random have a mean squared distance of 2 D and are alike by about 1/e.
+        n: how many; fewer when there are not so many.
+    """
+    x = standardised(places)
+    left = scores**2
+    least = 1e-12 * left + np.finfo(float).tiny  # when nothing new is left to be told, scores decide
+    factors = np.zeros((min(n, len(x)), len(x)))
+    order = np.zeros(len(factors), dtype=int)
+    for k in range(len(factors)):
+        best = order[k] = int(np.argmax(left))
+        alike = np.exp(-np.sum((x - x[best]) ** 2, axis=1) / (2 * max(x.shape[1], 1)))
+        told = scores * scores[best] * alike - factors[:k, best] @ factors[:k]
+        factors[k] = told / np.sqrt(left[best])
+        left = np.maximum(left - factors[k] ** 2, least)
+        left[order[: k + 1]] = -np.inf
+    return order
+
+
+class Watcher:
+    """Keeps, of all states of a run that it is shown, the one of largest score inside the bounds."""
+
+    def __init__(self, committee: Committee, bounds: Bounds) -> None:
+        """Start with nothing."""
+        self._committee, self._bounds = committee, bounds
+        self._score = 0.0
+        self.best: Atoms | None = None
+
+    def __call__(self, atoms: Atoms) -> None:
+        """Look at a state."""
+        opinion = self._committee.opinion(atoms)
+        if opinion.score > self._score and not self._bounds.broken(atoms, opinion):
+            self._score = opinion.score
+            self.best = bare(atoms)
+
+
+def dynamics_candidates(
+    crystal: Atoms, committee: Committee, bounds: Bounds, settings: RobustnessSettings, seed: int
+) -> tuple[list[Candidate], list[dict[str, Any]]]:
+    """Run the dynamics of the robustness test; return at most one structure of each run, and the rows of the runs.
+
+    One of each, because states of one path are much alike.
+
+    Args:
+        crystal: ground state at equilibrium volume.
+        committee: drives and judges.
+        bounds: of what may be chosen.
+        settings: runs to make.
+        seed: of velocities, thermostat and random cells.
+    """
+    found, rows = [], []
+    for task in tasks(settings):
+        watcher = Watcher(committee, bounds)
+        row = run_task(task, crystal, committee.calculator, settings, seed, watcher)
+        rows.append(row)
+        if watcher.best is not None:
+            watcher.best.wrap()
+            atoms = with_sid(watcher.best)
+            atoms.info |= {"element": crystal.symbols[0], "library_sid": "", "config_type": ACTIVE}
+            found.append(Candidate(atoms, "dynamics", describe(task)))
+    logger.info("%d runs with the committee gave %d candidates", len(rows), len(found))
+    return found, rows
+
+
+def describe(task: Task) -> str:
+    """Return the name of a run, such as ``hot 3000 K, V/V0 0.85, 2``."""
+    if task.kind == "relaxation":
+        return f"relaxation {task.repeat}"
+    return f"{task.kind} {task.temperature:g} K, V/V0 {task.compression:g}, {task.repeat}"
