@@ -20,7 +20,7 @@ from entromax.layout import CampaignFolder
 from entromax.progress import Labels, Stage, labels, load_results, stages
 from entromax.structures import library_structures, read_library
 from entromax.structures.io import write_for_programs
-from entromax.structures.shipped import LATEST
+from entromax.structures.shipped import DEFAULT_ORDER, LATEST
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -63,6 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     library.add_argument("--number", type=int, help="the first so many; default: all")
     library.add_argument("--version", type=int, default=LATEST, help="of the library")
+    library.add_argument(
+        "--order",
+        default=DEFAULT_ORDER,
+        help="labels (default): to fit to; diverse: most different environments first",
+    )
     library.add_argument("--format", default="extxyz", help="poscar or another that ASE writes (ase info --formats)")
     library.add_argument("--output", type=Path, required=True, help="file, or folder where a file holds one structure")
     options = parser.parse_args(arguments)
@@ -214,13 +219,20 @@ def _chosen(options: argparse.Namespace) -> list[Atoms]:
     """Return the structures of the shipped library that the options of ``entromax library`` ask for."""
     d_nn, volume = options.d_nn, options.volume
     if options.element is None:
-        return read_library(options.version).select(options.atoms, volume, options.number)
+        return read_library(options.version, order=options.order).select(options.atoms, volume, options.number)
     if d_nn is None:
         folders = [ELEMENT_FILES, Path("config/elements")]
         element = load_element(options.element, origin="entromax library --element", element_dirs=folders)
         d_nn, volume = element.d_nn, volume or element.volume
-    number, version = options.number, options.version
-    return library_structures(options.element, d_nn, volume=volume, atoms=options.atoms, number=number, version=version)
+    return library_structures(
+        options.element,
+        d_nn,
+        volume=volume,
+        atoms=options.atoms,
+        number=options.number,
+        version=options.version,
+        order=options.order,
+    )
 
 
 def _compare(folders: Sequence[Path], output: Path) -> None:

@@ -122,9 +122,9 @@ def require_library(campaign: CampaignSettings) -> None:
     if library.source != "shipped":
         return
     try:
-        shipped = read_library(library.version)
+        shipped = read_library(library.version, order=library.shipped_order)
     except LibraryError as error:
-        raise ConfigError(f"library.version (is {library.version}): {error}") from error
+        raise ConfigError(f"library.version (is {library.version}), library.shipped_order: {error}") from error
     for symbol, element in campaign.elements.items():
         atoms, volume = library.cells.atoms, element.volume
         if len(shipped.chosen(atoms, volume)) < wanted:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from ase import Atoms
+from scipy.spatial.distance import pdist
 
 from entromax.config.models import LibrarySettings
 from entromax.entropy.rounds import load_state, round_volume, structure_blocks
@@ -21,6 +22,8 @@ logger = logging.getLogger("entromax.entropy")
 
 SAME = 0.05
 """Structures closer than this are one and the same [standard deviations per feature]."""
+DIFFERENT = 0.5
+"""Environments closer than this repeat one another in the diverse order [standard deviations per feature]."""
 
 
 def order_library(
@@ -76,21 +79,21 @@ def take_library(
     structures: str | Path,
     table: str | Path,
 ) -> None:
-    """Write the structures of the shipped library that the settings allow, in the order that is stored with it.
+    """Write the structures of the shipped library that the settings allow, in the order that they name.
 
     Args:
-        settings: of the library; ``version`` and ``cells.atoms`` choose.
+        settings: of the library; ``version``, ``shipped_order`` and ``cells.atoms`` choose.
         state: state whose normalisation is used for the entropies in the table.
         seed: seed of the campaign, for the random order in the table.
         structures: written, as by :func:`order_library`.
         table: written, as by :func:`order_library`.
 
     Raises:
-        LibraryError: there is no such version, or it is damaged.
+        LibraryError: there is no such version or order, or it is damaged.
         ValueError: the state belongs to other features.
     """
     empty = load_state(state, settings).without_data()
-    chosen = read_library(settings.version).select(settings.cells.atoms)
+    chosen = read_library(settings.version, order=settings.shipped_order).select(settings.cells.atoms)
     blocks, strata = structure_blocks(chosen, empty, build(settings.features))
     shuffled = np.random.default_rng(np.random.SeedSequence([seed, 0, 1])).permutation(len(chosen))
     _write_ordered(chosen, blocks, strata, empty, np.arange(len(chosen)), shuffled, structures, table)
@@ -142,6 +145,31 @@ def d_optimal_order(blocks: Sequence[np.ndarray], strata: np.ndarray, empty: Dat
         own = np.flatnonzero(strata == index)
         orders.append(own[greedy([blocks[int(k)] for k in own], part, only_positive=False).order] if len(own) else own)
     return interleave(orders)
+
+
+def diverse_order(blocks: Sequence[np.ndarray], strata: np.ndarray, empty: DatasetState) -> np.ndarray:
+    """Return all structures, the most different environments first, the strata taking turns.
+
+    In each stratum greedily by gain per environment. First come structures that repeat nothing: no two environments
+    closer than ``DIFFERENT``, in one structure or in two. Cells of one and two atoms are not among them: every atom
+    there is a centre of inversion, or the image of the other one. What repeats something follows, in greedy order too.
+
+    Args:
+        blocks: normalised rows of each structure.
+        strata: stratum of each structure.
+        empty: state without data.
+    """
+    radius = DIFFERENT * np.sqrt(empty.parts[0].dim)
+    different = np.array([len(block) > 2 and pdist(block).min() > radius for block in blocks], dtype=bool)
+    orders = []
+    for index, part in enumerate(empty.parts):
+        own = np.flatnonzero((strata == index) & different)
+        best = greedy([blocks[k] for k in own], part, only_positive=False, per_row=True, apart=DIFFERENT)
+        rest = np.setdiff1d(np.flatnonzero(strata == index), own[best.order])
+        last = greedy([blocks[k] for k in rest], best.state, only_positive=False, per_row=True)
+        orders.append(np.concatenate([own[best.order], rest[last.order]]))
+    turns = np.concatenate([np.arange(len(order)) for order in orders])
+    return np.concatenate(orders)[np.argsort(turns, kind="stable")]
 
 
 def interleave(orders: Sequence[np.ndarray]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -28,7 +29,13 @@ class Selection:
 
 
 def greedy(
-    blocks: Sequence[np.ndarray], state: EntropyState, only_positive: bool, worth: float | np.ndarray = 1.0
+    blocks: Sequence[np.ndarray],
+    state: EntropyState,
+    only_positive: bool,
+    worth: float | np.ndarray = 1.0,
+    *,
+    per_row: bool = False,
+    apart: float = 0.0,
 ) -> Selection:
     """Choose, again and again, the structure that raises H of the joint state most.
 
@@ -46,8 +53,13 @@ def greedy(
         only_positive: stop when no structure raises H (or is worth it) any more; otherwise order all of them.
         worth: information that a structure must bring, in units of what an average one of its size brings; one number,
             or one for each structure.
+        per_row: choose by gain per row: most information in an equal number of atoms.
+        apart: leave out what has a row closer than this to one of a structure chosen before it [root mean square over
+            the features]; 0: leave out none.
     """
     sizes = np.array([len(y) for y in blocks], dtype=int)
+    share = sizes if per_row else np.ones_like(sizes)
+    rows = _Rows.of(blocks, state.dim)
     bound = np.full(len(blocks), np.inf)
     fresh = np.zeros(len(blocks), dtype=bool)
     left = np.ones(len(blocks), dtype=bool)
@@ -56,7 +68,7 @@ def greedy(
     while left.any():
         cost = 0.5 * state.dim * np.log((state.n + sizes) / max(state.n, 1))
         least = worth * cost
-        best = _best(blocks, state, bound, fresh, left, least)
+        best = _best(blocks, state, bound, fresh, left, least, share)
         if only_positive and bound[best] <= least[best]:
             break
         order.append(best)
@@ -64,6 +76,8 @@ def greedy(
         if state.n == 0:  # the empty state counts one row of regularisation that later ones do not: no valid bound
             bound[:] = np.inf
         left[best] = False
+        if apart:
+            left[rows.near(blocks[best], apart)] = False
         fresh[:] = False
         state = state.add([blocks[best]])
     return Selection(np.array(order, dtype=int), np.array(gains), state)
@@ -120,6 +134,25 @@ def distinct(blocks: Sequence[np.ndarray], strata: np.ndarray, tolerance: float)
     return np.flatnonzero(kept)
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of all structures, in which the neighbours of some are looked for."""
+
+    y: np.ndarray
+    squares: np.ndarray
+    owner: np.ndarray
+
+    @classmethod
+    def of(cls, blocks: Sequence[np.ndarray], dim: int) -> Self:
+        y = np.concatenate([np.empty((0, dim)), *blocks])
+        return cls(y, np.sum(y**2, axis=1), np.repeat(np.arange(len(blocks)), [len(block) for block in blocks]))
+
+    def near(self, block: np.ndarray, apart: float) -> np.ndarray:
+        """Return the structures with a row closer than ``apart`` to one of a block, that of the block included."""
+        squared = self.squares[:, None] + np.sum(block**2, axis=1) - 2 * self.y @ block.T
+        return np.unique(self.owner[(squared < apart**2 * block.shape[1]).any(axis=1)])
+
+
 def _best(
     blocks: Sequence[np.ndarray],
     state: EntropyState,
@@ -127,10 +160,11 @@ def _best(
     fresh: np.ndarray,
     left: np.ndarray,
     cost: np.ndarray,
+    share: np.ndarray,
 ) -> int:
-    """Return the remaining structure of largest gain; tightens ``bound`` and marks ``fresh`` in place."""
+    """Return the remaining structure of largest gain over share; tightens ``bound`` and marks ``fresh`` in place."""
     while True:
-        value = np.where(left, bound - cost, -np.inf)
+        value = np.where(left, (bound - cost) / share, -np.inf)
         best = int(np.argmax(value))
         if fresh[best]:
             return best

@@ -7,6 +7,9 @@ is another version.
 It stands in the order in which to label it: random, with the same share of every range of v* and of perfect crystals in
 every part. What a filter leaves of a random order is a random order, so every prefix of it stands for the whole.
 docs/library.md shows why it is not the D-optimal one.
+
+Beside it a second order is stored, ``diverse``: whoever wants the most different environments, and does not fit to them
+alone, takes its prefixes. It was computed in floating point once, so it is a file with a checksum of its own.
 """
 
 import hashlib
@@ -27,6 +30,8 @@ from entromax.structures.rescale import scale_structure
 
 FOLDER = Path(__file__).parents[1] / "data"
 LATEST = 1
+DEFAULT_ORDER = "labels"
+"""The order in which a library is stored; each other one is a file beside it."""
 
 
 class LibraryError(ValueError):
@@ -35,7 +40,7 @@ class LibraryError(ValueError):
 
 @dataclass(frozen=True)
 class ShippedLibrary:
-    """Structures in reduced units, in the order in which to label them.
+    """Structures in reduced units, and an order in which to take them.
 
     Attributes:
         about: version, checksum, licence, how it was made.
@@ -43,6 +48,7 @@ class ShippedLibrary:
         positions: [N, 3] Cartesian, structure after structure [1e-8 d_nn].
         sizes: [S] atoms per structure.
         kinds: [S] what each has grown from: a kind of seed, or the name of a perfect crystal.
+        order: [S] indices of all structures, the first to be taken first.
     """
 
     about: Mapping[str, Any]
@@ -50,6 +56,7 @@ class ShippedLibrary:
     positions: np.ndarray
     sizes: np.ndarray
     kinds: np.ndarray
+    order: np.ndarray
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -67,7 +74,7 @@ class ShippedLibrary:
         return np.abs(triple) / self.sizes
 
     def chosen(self, atoms: Sequence[int], volume: Sequence[float] | None = None) -> np.ndarray:
-        """Return the indices of all structures inside a filter, in the order in which to label them.
+        """Return the indices of all structures inside a filter, in order.
 
         Args:
             atoms: smallest and largest number of atoms.
@@ -76,7 +83,7 @@ class ShippedLibrary:
         inside = (self.sizes >= atoms[0]) & (self.sizes <= atoms[1])
         if volume is not None:
             inside &= (self.volumes >= volume[0]) & (self.volumes <= volume[1])
-        return np.flatnonzero(inside)
+        return self.order[inside[self.order]]
 
     def select(
         self, atoms: Sequence[int], volume: Sequence[float] | None = None, number: int | None = None
@@ -132,27 +139,30 @@ def versions(folder: Path = FOLDER) -> list[int]:
     return sorted(int(path.stem.removeprefix("library_v")) for path in folder.glob("library_v*.json"))
 
 
-def read_library(version: int = LATEST, folder: Path = FOLDER) -> ShippedLibrary:
+def orders(version: int, folder: Path = FOLDER) -> list[str]:
+    """Return the orders that a version can be taken in, the default first."""
+    stored = (path.stem.removeprefix(f"order_v{version}_") for path in folder.glob(f"order_v{version}_*.json"))
+    return [DEFAULT_ORDER, *sorted(stored)]
+
+
+def read_library(version: int = LATEST, folder: Path = FOLDER, order: str = DEFAULT_ORDER) -> ShippedLibrary:
     """Read a shipped library.
 
     Args:
         version: one of :func:`versions`.
         folder: where the libraries are.
+        order: one of :func:`orders`; docs/library.md says which is for what.
 
     Raises:
-        LibraryError: there is no such version, or its checksum is wrong.
+        LibraryError: there is no such version or order, or a checksum is wrong.
     """
     if version not in versions(folder):
         there = ", ".join(map(str, versions(folder))) or "none"
         raise LibraryError(f"there is no library version {version}; shipped with this entromax: {there}")
-    about = json.loads((folder / f"library_v{version}.json").read_text())
-    path = folder / f"library_v{version}.npz"
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LibraryError(f"{path}: cannot be read ({error.strerror}); install entromax again") from error
-    if hashlib.sha256(data).hexdigest() != about["sha256"]:
-        raise LibraryError(f"{path}: is damaged (wrong checksum); install entromax again")
+    if order not in orders(version, folder):
+        raise LibraryError(f"library v{version} has no order {order!r}; there are {', '.join(orders(version, folder))}")
+    about, data = _checked(folder / f"library_v{version}")
+    taken = np.arange(about["structures"]) if order == DEFAULT_ORDER else _read_order(version, folder, order)
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
         return ShippedLibrary(
             about=about,
@@ -160,7 +170,30 @@ def read_library(version: int = LATEST, folder: Path = FOLDER) -> ShippedLibrary
             positions=arrays["positions"],
             sizes=arrays["sizes"].astype(int),
             kinds=arrays["kind_names"][arrays["kinds"]],
+            order=taken,
         )
+
+
+def _checked(stem: Path) -> tuple[dict[str, Any], bytes]:
+    """Return what <stem>.json says about <stem>.npz, and the bytes of the latter.
+
+    Raises:
+        LibraryError: it cannot be read, or its checksum is wrong.
+    """
+    about, path = json.loads(stem.with_suffix(".json").read_text()), stem.with_suffix(".npz")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LibraryError(f"{path}: cannot be read ({error.strerror}); install entromax again") from error
+    if hashlib.sha256(data).hexdigest() != about["sha256"]:
+        raise LibraryError(f"{path}: is damaged (wrong checksum); install entromax again")
+    return about, data
+
+
+def _read_order(version: int, folder: Path, order: str) -> np.ndarray:
+    _, data = _checked(folder / f"order_v{version}_{order}")
+    with np.load(BytesIO(data), allow_pickle=False) as arrays:
+        return np.asarray(arrays["order"], dtype=int)
 
 
 def write_library(structures: Sequence[Atoms], about: Mapping[str, Any], folder: Path = FOLDER) -> Path:
@@ -190,12 +223,41 @@ def write_library(structures: Sequence[Atoms], about: Mapping[str, Any], folder:
         "kind_names": names,
         "kinds": kinds.astype("u1"),
     }
-    path = folder / f"library_v{version}.npz"
+    counts = {"structures": len(structures), "environments": len(arrays["positions"])}
+    return _write_with_checksum(folder / f"library_v{version}", arrays, {**about, **counts})
+
+
+def write_order(name: str, order: np.ndarray, library: ShippedLibrary, about: Mapping[str, Any], folder: Path) -> Path:
+    """Write another order of a library beside it.
+
+    Args:
+        name: of the order.
+        order: [S] indices of all structures of the library, the first to be taken first.
+        library: that it orders.
+        about: how it was made; version, checksums and size are added.
+        folder: where the library is.
+
+    Returns:
+        The file.
+
+    Raises:
+        LibraryError: the order exists already, or does not hold every structure once.
+    """
+    version = int(library.about["version"])
+    if name in orders(version, folder):
+        raise LibraryError(f"library v{version} has an order {name!r}: an order never changes, take another name")
+    if not np.array_equal(np.sort(order), np.arange(len(library))):
+        raise LibraryError(f"order {name!r}: must hold each of the {len(library)} structures once")
+    facts = {"version": version, "order": name, "library_sha256": library.about["sha256"]}
+    return _write_with_checksum(folder / f"order_v{version}_{name}", {"order": order.astype("u2")}, {**facts, **about})
+
+
+def _write_with_checksum(stem: Path, arrays: Mapping[str, Any], about: Mapping[str, Any]) -> Path:
+    path = stem.with_suffix(".npz")
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, **arrays)
     data = path.read_bytes()
-    facts = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data), "structures": len(structures)}
-    write_json(folder / f"library_v{version}.json", {**about, **facts, "environments": len(arrays["positions"])})
+    write_json(stem.with_suffix(".json"), {**about, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)})
     return path
 
 
@@ -219,6 +281,7 @@ def library_structures(
     atoms: Sequence[int] = (1, 8),
     number: int | None = None,
     version: int = LATEST,
+    order: str = DEFAULT_ORDER,
 ) -> list[Atoms]:
     """Return the first structures of the shipped library for an element: all that a DFT workflow of one's own needs.
 
@@ -229,13 +292,14 @@ def library_structures(
         atoms: smallest and largest number of atoms in a cell.
         number: how many; None: all there are.
         version: of the library.
+        order: ``labels``, every prefix stands for the whole; ``diverse``, every prefix has the most different
+            environments. To fit potentials take ``labels`` (docs/library.md).
 
     Returns:
-        Structures [Å] with info ``sid``, ``library_sid``, ``element`` and ``config_type``, in the order in which to
-        label them: every prefix is a good set.
+        Structures [Å] with info ``sid``, ``library_sid``, ``element`` and ``config_type``, in order.
 
     Raises:
-        LibraryError: there are fewer than ``number``, there is no such version, or its file is damaged.
+        LibraryError: there are fewer than ``number``, there is no such version or order, or a file is damaged.
     """
-    chosen = read_library(version).select(atoms, volume, number)
+    chosen = read_library(version, order=order).select(atoms, volume, number)
     return [scale_structure(structure, symbol, d_nn) for structure in chosen]

@@ -118,13 +118,19 @@ class OptimiserSettings(Settings):
 class LibrarySettings(Settings):
     """Entropy-maximised library in reduced units, shared by all elements (METHOD sections 2-6).
 
-    The shipped one is made already; all that is left to choose is ``version`` and ``cells.atoms``.
+    The shipped one is made already; all that is left to choose is ``version``, ``shipped_order`` and
+    ``cells.atoms``.
     """
 
     source: Literal["shipped", "made"] = Field(
         "shipped", description="take the library that comes with entromax, or make one with the settings below"
     )
     version: int = Field(1, ge=1, description="shipped: version of the library; docs/library.md describes it")
+    shipped_order: Literal["labels", "diverse"] = Field(
+        "labels",
+        description="shipped: labels, every prefix stands for the whole; diverse, the most different environments "
+        "first, which potentials should not be fitted to alone",
+    )
     features: FeatureSettings = Field(
         default_factory=lambda: FeatureSettings.model_validate({}), description="feature set, and its settings"
     )
@@ -155,7 +161,7 @@ class LibrarySettings(Settings):
     def _made_already(self) -> "LibrarySettings":
         if self.source == "made":
             return self
-        free = LibrarySettings.model_construct(source="made", version=self.version)
+        free = LibrarySettings.model_construct(source="made")
         changed = [key for key in MADE_ONLY if getattr(self, key) != getattr(free, key)]
         cells = free.cells.model_copy(update={"atoms": self.cells.atoms})
         changed += [
@@ -163,11 +169,13 @@ class LibrarySettings(Settings):
         ]
         if changed:
             raise ValueError(
-                f"{', '.join(changed)}: the shipped library is made already, only version and cells.atoms are left to "
-                "choose; write source: made to make a library of your own"
+                f"{', '.join(changed)}: the shipped library is made already, only version, shipped_order and "
+                "cells.atoms are left to choose; write source: made to make a library of your own"
             )
         return self
 
 
-MADE_ONLY = sorted(set(LibrarySettings.model_fields) - {"source", "version", "cells", "reference_structures"})
+MADE_ONLY = sorted(
+    set(LibrarySettings.model_fields) - {"source", "version", "shipped_order", "cells", "reference_structures"}
+)
 """Settings that mean nothing to a shipped library."""

@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from ase import Atoms
 from ase.neighborlist import neighbor_list
-from ase.visualize.plot import plot_atoms
+from ase.utils import rotate
 from matplotlib.axes import Axes
+from matplotlib.patches import Circle
 
 from entromax.config.models import LibrarySettings
 from entromax.entropy.analysis import Coverage
@@ -41,6 +43,8 @@ SHAPES = {
     "nearest": ("closest pair [d_nn]", "Distance of the closest pair in each structure, periodic images included."),
 }
 """Columns of the table of shapes: label of the axis and caption."""
+VIEW = "12x,-18y,4z"
+"""From where structures of the gallery are seen."""
 
 
 def plot_library(files: Mapping[str, str | Path], *, labelled: int) -> None:
@@ -239,7 +243,7 @@ def plot_histogram(table: pd.DataFrame, column: str, label: str, path: str | Pat
 
 
 def plot_gallery(structures: Sequence[Atoms], path: str | Path, *, columns: int = 4, rows: int = 3) -> None:
-    """Draw the first structures of the library as they are ordered; atoms are coloured by coordination."""
+    """Draw the first structures of the library as they are ordered, with their cells; colours: coordination."""
     chosen = list(structures[: columns * rows])
     table = pd.DataFrame(
         {
@@ -262,18 +266,25 @@ def plot_gallery(structures: Sequence[Atoms], path: str | Path, *, columns: int 
 
 
 def _draw_structure(axes: Axes, atoms: Atoms) -> None:
-    """Draw one cell with two periods in every direction, so that a small cell is seen as the solid that it is."""
+    """Draw atoms and the edges of their cell, with two periods along short edges: a small cell is seen as a solid."""
     centres = neighbor_list("i", atoms, 1.35)
     coordination = np.bincount(centres, minlength=len(atoms))
-    reps = tuple(2 if length < 3 else 1 for length in atoms.cell.lengths())
-    shown = atoms.repeat(reps)
-    shown.positions -= shown.positions.mean(axis=0)
+    inside = atoms.copy()
+    inside.wrap()
+    shown = inside.repeat([2 if length < 3 else 1 for length in atoms.cell.lengths()])
     shades = np.tile(np.clip(coordination / 12, 0, 1), len(shown) // len(atoms))
     start, end = np.array([0.78, 0.88, 0.95]), np.array([0.0, 0.36, 0.60])
     colours = start + shades[:, None] * (end - start)
-    plot_atoms(shown, axes, radii=np.full(len(shown), 0.42), rotation="12x,-18y,4z", show_unit_cell=0, colors=colours)
-    for patch in axes.patches:
-        patch.set(linewidth=0.5, edgecolor="white")
+    view = rotate(VIEW)
+    points = shown.positions @ view
+    for k in np.argsort(points[:, 2]):  # the nearest last
+        axes.add_patch(Circle(points[k, :2], 0.42, facecolor=colours[k], edgecolor="white", lw=0.5))
+    corners = np.array(list(product((0, 1), repeat=3)))
+    for one, other in combinations(corners, 2):
+        if np.abs(one - other).sum() == 1:
+            edge = np.array([one, other]) @ atoms.cell.array @ view
+            axes.plot(edge[:, 0], edge[:, 1], color=INK, lw=0.9, solid_capstyle="round")
+    axes.set_aspect("equal")
     axes.set_axis_off()
 
 
@@ -317,7 +328,8 @@ def section(folder: Path, settings: LibrarySettings) -> Section:
     gallery = embed(
         figures / "gallery.png",
         "The first structures of the library",
-        "The first structures in library order; the darker an atom, the more neighbours within 1.35 d_nn.",
+        "The first structures in library order, their cells outlined; the darker an atom, the more neighbours within "
+        "1.35 d_nn.",
     )
     blocks = [Block(images=growth), *diversity_blocks(read_csv(folder / "diversity.csv"))]
     blocks += [Block(images=coverage), *reach_blocks(read_csv(folder / "analysis/reach.csv"))]

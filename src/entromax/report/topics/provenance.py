@@ -42,7 +42,7 @@ def what_was_run(settings: CampaignSettings, elements: list[str]) -> Section:
 def _origin(library: LibrarySettings) -> list[tuple[str, str]]:
     """Return where the library comes from."""
     if library.source == "shipped":
-        return [("library", f"version {library.version}, as it comes with entromax")]
+        return [("library", f"version {library.version}, as it comes with entromax, order '{library.shipped_order}'")]
     batches, size, optimiser = library.batches, library.structures_per_batch, library.optimiser
     made = library.rounds * batches * size
     return [
