@@ -6,6 +6,7 @@ Every prefix has the most different environments (``entropy.ordering.diverse_ord
 may differ from machine to machine, so what is shipped is the result. An order that is there is never written again.
 """
 
+import logging
 import time
 
 from benchmarks.entropy.library import normalisation
@@ -19,6 +20,7 @@ from entromax.structures.shipped import FOLDER, read_library, write_order
 
 
 def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = LibrarySettings(source="made", reference_structures=1024)
     library = read_library()
     state, _ = normalisation(settings)

@@ -150,9 +150,9 @@ def d_optimal_order(blocks: Sequence[np.ndarray], strata: np.ndarray, empty: Dat
 def diverse_order(blocks: Sequence[np.ndarray], strata: np.ndarray, empty: DatasetState) -> np.ndarray:
     """Return all structures, the most different environments first, the strata taking turns.
 
-    In each stratum greedily by gain per environment. First come structures that repeat nothing: no two environments
-    closer than ``DIFFERENT``, in one structure or in two. Cells of one and two atoms are not among them: every atom
-    there is a centre of inversion, or the image of the other one. What repeats something follows, in greedy order too.
+    First, greedily by gain per environment in each stratum, structures that repeat nothing: no two environments closer
+    than ``DIFFERENT``, in one structure or in two. Cells of one and two atoms are not among them: every atom there is a
+    centre of inversion, or the image of the other one. What repeats something follows as it is given.
 
     Args:
         blocks: normalised rows of each structure.
@@ -166,8 +166,8 @@ def diverse_order(blocks: Sequence[np.ndarray], strata: np.ndarray, empty: Datas
         own = np.flatnonzero((strata == index) & different)
         best = greedy([blocks[k] for k in own], part, only_positive=False, per_row=True, apart=DIFFERENT)
         rest = np.setdiff1d(np.flatnonzero(strata == index), own[best.order])
-        last = greedy([blocks[k] for k in rest], best.state, only_positive=False, per_row=True)
-        orders.append(np.concatenate([own[best.order], rest[last.order]]))
+        orders.append(np.concatenate([own[best.order], rest]))
+        logger.info("stratum %d: %d structures that repeat nothing, %d others", index, len(best.order), len(rest))
     turns = np.concatenate([np.arange(len(order)) for order in orders])
     return np.concatenate(orders)[np.argsort(turns, kind="stable")]
 
