@@ -1,12 +1,14 @@
-"""Tables of docs/library.md, from docs/results/library.json.
+"""Tables and gallery of docs/library.md, from docs/results/library.json, diversity.json and the library itself.
 
 python -m docs.make.library
 """
 
 from typing import Any
 
-from benchmarks.common import RESULTS, ROOT
+from benchmarks.common import PICTURES, RESULTS, ROOT
 from docs.make.pages import read_json, write_table
+from entromax.report.topics.library import plot_gallery
+from entromax.structures import read_library
 
 PAGE = ROOT / "docs/library.md"
 BANDWIDTHS = ("0.015", "0.03", "0.06", "0.1")
@@ -23,6 +25,7 @@ def contents(data: dict[str, Any]) -> str:
         "environments": f"{data['environments']}",
         "grown from": kinds,
         "file": f"{data['bytes'] / 1e6:.2f} MB, sha256 `{data['sha256'][:16]}…`",
+        "diverse order": "{bytes} bytes, sha256 `{sha256:.16}…`, {cpu_s:.0f} CPU s".format(**data["diverse_order"]),
         "made by": made,
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in rows.items())])
@@ -56,17 +59,17 @@ def prefixes(data: dict[str, Any]) -> str:
 
 
 def diversity(data: dict[str, Any]) -> str:
-    """Return the judges' verdicts at equal numbers of environments."""
+    """Return the judges' verdicts at equal numbers of environments, with their spread over the seeds."""
     lines = [
         "| environments | set | H | nearest neighbours | QUESTS at "
-        + " / ".join(BANDWIDTHS)
+        + " | ".join(BANDWIDTHS)
         + " | H, cutoff 1.6 / 3 d_nn "
         "| H, power spectrum |",
-        "|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for count, sets in data["diversity"].items():
-        for name, row in sets.items():
-            quests = " / ".join(f"{row['quests_nats'][h]:.2f}" for h in BANDWIDTHS)
+        for name, row in {**data["diverse"][count], **sets}.items():
+            quests = " | ".join(with_spread(row, h) for h in BANDWIDTHS)
             plain = f"{row['h_nats']:.1f} ± {row['spread']['h_nats']:.1f} | {row['knn_nats']:.0f}"
             other = (
                 f"{row['h_cutoff_1.6_nats']:.1f} / {row['h_cutoff_3_nats']:.1f} | {row['h_power_spectrum_nats']:.0f}"
@@ -75,10 +78,41 @@ def diversity(data: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def with_spread(row: dict[str, Any], bandwidth: str) -> str:
+    """Return QUESTS at a bandwidth as mean ± standard deviation."""
+    return f"{row['quests_nats'][bandwidth]:.3f} ± {row['spread']['quests_nats'][bandwidth]:.3f}"
+
+
+def orders(data: dict[str, Any]) -> str:
+    """Return both orders side by side for every filter."""
+    lines = [
+        "| filter | environments | order | structures | H | QUESTS at " + " / ".join(BANDWIDTHS) + " |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in data["orders"]:
+        name = "{}-{} atoms".format(*row["atoms"]) + (", v* {}-{}".format(*row["v_star"]) if row["v_star"] else "")
+        size = f"{row['environments']} | {row['order']} | {row['structures']}"
+        quests = " / ".join(f"{row['quests_nats'][h]:.2f}" for h in BANDWIDTHS)
+        lines.append(f"| {name} | {size} | {row['h_nats']:.1f} | {quests} |")
+    return "\n".join(lines)
+
+
+def makings(data: dict[str, Any]) -> str:
+    """Return what libraries made anew are like, beside the shipped one and random cells."""
+    lines = ["| set | H | QUESTS at " + " | ".join(BANDWIDTHS) + " |", "|---|---|---|---|---|---|"]
+    for name, row in data["sets"].items():
+        h = f"{row['h_nats']:.1f} ± {row['spread']['h_nats']:.1f}"
+        lines.append(f"| {name} | {h} | " + " | ".join(with_spread(row, b) for b in BANDWIDTHS) + " |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     data = read_json(RESULTS / "library.json")
-    for name, table in {"contents": contents, "reach": reach, "prefixes": prefixes, "diversity": diversity}.items():
+    tables = {"contents": contents, "reach": reach, "prefixes": prefixes, "orders": orders, "diversity": diversity}
+    for name, table in tables.items():
         write_table(PAGE, name, table(data))
+    write_table(PAGE, "makings", makings(read_json(RESULTS / "diversity.json")))
+    plot_gallery(read_library().select((1, 32), number=24), PICTURES / "library_gallery.png", rows=6)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from entromax.entropy.functional import EntropyFunctional
-from entromax.entropy.ordering import d_optimal_order, interleave, leverage_order, leverages, prefix_entropies
+from entromax.entropy.ordering import (
+    DIFFERENT,
+    d_optimal_order,
+    diverse_order,
+    interleave,
+    leverage_order,
+    leverages,
+    prefix_entropies,
+)
 from entromax.entropy.ordering import structure_leverages as scores
 from entromax.entropy.selection import greedy
 from entromax.entropy.state import EntropyState
@@ -185,6 +193,36 @@ def test_prefixes_of_the_greedy_order_beat_those_of_random_orders() -> None:
         random = prefix_entropies(blocks, strata, _dataset(), shuffled)
         assert (ordered[9:100] > random[9:100]).all()
         assert ordered[-1] == pytest.approx(random[-1], abs=1e-9)
+
+
+def test_greedy_choice_per_row_takes_the_largest_gain_per_row_of_all() -> None:
+    blocks = _blocks(60)
+    state, left, expected = _state(), list(range(60)), []
+    while left:
+        best = max(left, key=lambda k: state.gain(blocks[k]) / len(blocks[k]))
+        expected.append(best)
+        left.remove(best)
+        state = state.add([blocks[best]])
+    assert greedy(blocks, _state(), only_positive=False, per_row=True).order.tolist() == expected
+
+
+def test_the_diverse_order_repeats_no_environment_before_its_rest() -> None:
+    blocks, strata = _blocks(120), np.arange(120) % 2
+    blocks[10] = np.repeat(blocks[10][:1], 4, axis=0)  # a crystal of four equivalent atoms
+    blocks[12] = blocks[14] + 0.01  # almost the same structure
+    order = diverse_order(blocks, strata, _dataset()).tolist()
+    assert sorted(order) == list(range(120))
+    small = [k for k in range(120) if len(blocks[k]) < 3]
+    repeats = [*small, 10, max(12, 14, key=order.index)]
+    assert len(small) > 5 and min(map(order.index, repeats)) > order.index(min(12, 14, key=order.index))
+    first = order[: min(map(order.index, repeats))]
+    assert len(first) > 20 and [strata[k] for k in first] == [strata[k] for k in [0, 1] * (len(first) // 2)] + (
+        [0] if len(first) % 2 else []
+    )
+    for stratum in (0, 1):
+        y = np.concatenate([blocks[k] for k in first if strata[k] == stratum])
+        apart = np.sqrt(np.mean((y[:, None] - y) ** 2, axis=-1))
+        assert apart[~np.eye(len(y), dtype=bool)].min() >= DIFFERENT
 
 
 def test_every_prefix_holds_all_strata_in_proportion() -> None:

@@ -23,13 +23,17 @@ from entromax.structures.shipped import (
     LibraryError,
     ShippedLibrary,
     library_structures,
+    orders,
     read_library,
     versions,
     write_library,
+    write_order,
 )
 
 QUICKSTART = "e50111937a95ae6bf2d94d5ea771138352b70f94cd6ba33c747b534a80789b3f"
 """SHA-256 of the sids of the structures that the quickstart labels."""
+DIVERSE = "TODO"
+"""The same for as many of the diverse order."""
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +112,7 @@ def test_a_filter_that_leaves_too_few_says_how_many_and_what_to_widen(library: S
 
 
 def copied(tmp_path: Path) -> Path:
-    for path in FOLDER.glob("library_v1.*"):
+    for path in FOLDER.glob("*_v1*"):
         shutil.copy(path, tmp_path)
     return tmp_path
 
@@ -120,6 +124,41 @@ def test_a_damaged_file_is_refused_by_its_checksum(tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(LibraryError, match=r"library_v1\.npz: is damaged .* install entromax again"):
         read_library(1, tmp_path)
+
+
+def test_the_diverse_order_holds_every_structure_once_and_is_always_the_same(library: ShippedLibrary) -> None:
+    diverse = read_library(order="diverse")
+    assert sorted(diverse.order) == list(range(len(library))) and not (diverse.order == library.order).all()
+    for atoms in ((1, 4), (3, 8), (1, 32)):
+        assert sorted(diverse.chosen(atoms)) == sorted(library.chosen(atoms))
+        assert (diverse.sizes[diverse.chosen(atoms)[:200]] > 2).all()  # atoms of smaller cells are equivalent
+    first = library_structures("Al", 2.86, volume=(0.5, 1.6), atoms=(1, 4), number=80, order="diverse")
+    assert checksum([atoms.info["sid"] for atoms in first]) == DIVERSE
+
+
+def test_a_damaged_or_foreign_order_is_refused(tmp_path: Path) -> None:
+    folder = copied(tmp_path)
+    path = folder / "order_v1_diverse.npz"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(LibraryError, match=r"order_v1_diverse\.npz: is damaged .* install entromax again"):
+        read_library(1, folder, "diverse")
+    assert len(read_library(1, folder)) > 7_500, "whoever takes the default order does not need it"
+    shutil.copy(FOLDER / path.name, path)
+    about = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps(about | {"library_sha256": "0"}))
+    with pytest.raises(LibraryError, match=r"order_v1_diverse\.npz: orders another library"):
+        read_library(1, folder, "diverse")
+
+
+def test_an_order_is_whole_and_never_written_twice(tmp_path: Path, library: ShippedLibrary) -> None:
+    folder, backwards = copied(tmp_path), np.arange(len(library))[::-1]
+    write_order("backwards", backwards, library, {}, folder)
+    assert orders(1, folder) == ["labels", "backwards", "diverse"]
+    assert (read_library(1, folder, "backwards").chosen((1, 8)) == library.chosen((1, 8))[::-1]).all()
+    with pytest.raises(LibraryError, match="an order never changes"):
+        write_order("backwards", backwards, library, {}, folder)
+    with pytest.raises(LibraryError, match="'short': must hold each of the"):
+        write_order("short", backwards[1:], library, {}, folder)
 
 
 def test_an_unknown_version_names_those_there_are() -> None:
@@ -157,6 +196,13 @@ def test_command_line_writes_them_for_any_program(
         assert atoms.get_volume() == pytest.approx(own.get_volume(), rel=1e-5)
 
 
+def test_command_line_takes_the_diverse_order(tmp_path: Path) -> None:
+    options = ["--atoms", "1", "8", "--number", "9", "--order", "diverse", "--output", str(tmp_path / "x.extxyz")]
+    assert main(["library", *options]) == 0
+    expected = read_library(order="diverse").select((1, 8), None, 9)
+    assert [a.info["sid"] for a in read_structures(tmp_path / "x.extxyz")] == [a.info["sid"] for a in expected]
+
+
 def test_command_line_without_an_element_stays_in_units_of_d_nn(tmp_path: Path) -> None:
     assert main(["library", "--atoms", "1", "2", "--number", "5", "--output", str(tmp_path / "x.extxyz")]) == 0
     assert [set(atoms.symbols) for atoms in read_structures(tmp_path / "x.extxyz")] == [{"X"}] * 5
@@ -167,6 +213,10 @@ BAD = {
     "no element file": (["--element", "Xe"], "no file config/elements/Xe.yaml"),
     "no element": (["--element", "Wolfram"], "not a chemical element"),
     "unknown version": (["--element", "W", "--version", "9"], "no library version 9"),
+    "unknown order": (
+        ["--element", "W", "--order", "best"],
+        "library v1 has no order 'best'; there are labels, diverse",
+    ),
     "unknown format": (["--element", "W", "--number", "1", "--format", "docx"], "writes no format 'docx'"),
 }
 

@@ -162,7 +162,8 @@ def read_library(version: int = LATEST, folder: Path = FOLDER, order: str = DEFA
     if order not in orders(version, folder):
         raise LibraryError(f"library v{version} has no order {order!r}; there are {', '.join(orders(version, folder))}")
     about, data = _checked(folder / f"library_v{version}")
-    taken = np.arange(about["structures"]) if order == DEFAULT_ORDER else _read_order(version, folder, order)
+    stem = folder / f"order_v{version}_{order}"
+    taken = np.arange(about["structures"]) if order == DEFAULT_ORDER else _read_order(stem, about["sha256"])
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
         return ShippedLibrary(
             about=about,
@@ -190,8 +191,10 @@ def _checked(stem: Path) -> tuple[dict[str, Any], bytes]:
     return about, data
 
 
-def _read_order(version: int, folder: Path, order: str) -> np.ndarray:
-    _, data = _checked(folder / f"order_v{version}_{order}")
+def _read_order(stem: Path, library_sha256: str) -> np.ndarray:
+    about, data = _checked(stem)
+    if about["library_sha256"] != library_sha256:
+        raise LibraryError(f"{stem}.npz: orders another library than the one beside it; install entromax again")
     with np.load(BytesIO(data), allow_pickle=False) as arrays:
         return np.asarray(arrays["order"], dtype=int)
 
@@ -249,7 +252,7 @@ def write_order(name: str, order: np.ndarray, library: ShippedLibrary, about: Ma
     if not np.array_equal(np.sort(order), np.arange(len(library))):
         raise LibraryError(f"order {name!r}: must hold each of the {len(library)} structures once")
     facts = {"version": version, "order": name, "library_sha256": library.about["sha256"]}
-    return _write_with_checksum(folder / f"order_v{version}_{name}", {"order": order.astype("u2")}, {**facts, **about})
+    return _write_with_checksum(folder / f"order_v{version}_{name}", {"order": order.astype("u4")}, {**facts, **about})
 
 
 def _write_with_checksum(stem: Path, arrays: Mapping[str, Any], about: Mapping[str, Any]) -> Path:
