@@ -164,7 +164,7 @@ def summary(tables: pd.DataFrame) -> dict[str, object]:
         }
 
     groups = tables.drop(columns="seed").groupby("set", sort=False)
-    means, spreads = groups.mean(), groups.std(ddof=1)
+    means, spreads = groups.mean(), groups.std(ddof=1).fillna(0.0)  # one making has no spread
     return {str(name): nested(means.loc[name]) | {"spread": nested(spreads.loc[name])} for name in means.index}
 
 

@@ -143,23 +143,23 @@ def diversity(
 def diverse(
     shipped: ShippedLibrary, state: DatasetState, random: list[Atoms], settings: LibrarySettings, options: Any
 ) -> dict[str, object]:
-    """Return the judges' means over the seeds, as :func:`diversity`, for the first structures of the diverse order.
+    """Return the judges' means as :func:`diversity`, for the first structures of the diverse order.
 
-    Seeds are those of the random cells; the order has none.
+    Seeds are those of the random cells; the order has none, and no spread.
     """
     result = {}
     for count in ENVIRONMENTS:
         own = first_structures(shipped, (1, 32), None, count)
-        tables = []
+        sets = {"library, diverse order": own}
         for seed in options.seeds:
             rng = np.random.default_rng(seed)
-            matching = matching_random_set(own, settings.cells, rng, settings.optimiser.relax_steps)
-            sets = {"library, diverse order": own, "random cells, matching": matching}
-            tables.append(judge(sets, state, random, settings, seed, count))
-        result[str(count)] = summary(pd.concat(tables, ignore_index=True))
-        print(
-            pd.concat(tables).drop(columns="seed").groupby("set", sort=False).mean().round(3).T.to_string(), flush=True
-        )
+            sets[f"random cells, matching {seed}"] = matching_random_set(
+                own, settings.cells, rng, settings.optimiser.relax_steps
+            )
+        table = judge(sets, state, random, settings, SEED, count)
+        table["set"] = table["set"].str.replace(r" \d+$", "", regex=True)
+        result[str(count)] = summary(table)
+        print(table.drop(columns="seed").groupby("set", sort=False).mean().round(3).T.to_string(), flush=True)
     return result
 
 
