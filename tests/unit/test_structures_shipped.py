@@ -14,7 +14,9 @@ import pytest
 
 from entromax.cli import main
 from entromax.config.elements import CRYSTALS
-from entromax.config.models import CellSettings
+from entromax.config.models import CellSettings, LibrarySettings
+from entromax.entropy.ordering import take_library
+from entromax.entropy.rounds import reference_sample
 from entromax.structures import read_structures
 from entromax.structures.constraints import allowed
 from entromax.structures.identity import content_hash
@@ -134,6 +136,16 @@ def test_the_diverse_order_holds_every_structure_once_and_is_always_the_same(lib
         assert (diverse.sizes[diverse.chosen(atoms)[:200]] > 2).all()  # atoms of smaller cells are equivalent
     first = library_structures("Al", 2.86, volume=(0.5, 1.6), atoms=(1, 4), number=80, order="diverse")
     assert checksum([atoms.info["sid"] for atoms in first]) == DIVERSE
+
+
+def test_a_campaign_takes_the_order_that_its_settings_name(tmp_path: Path) -> None:
+    settings = LibrarySettings(cells=CellSettings(atoms=[3, 3]), shipped_order="diverse", reference_structures=64)
+    state, structures = tmp_path / "state.npz", tmp_path / "library.extxyz"
+    reference_sample(settings, seed=1, structures=tmp_path / "random.extxyz", state=state)
+    take_library(settings, state=state, seed=1, structures=structures, table=tmp_path / "library.csv")
+    taken = [atoms.info["sid"] for atoms in read_structures(structures)]
+    assert taken == [atoms.info["sid"] for atoms in read_library(order="diverse").select((3, 3))]
+    assert taken != [atoms.info["sid"] for atoms in read_library().select((3, 3))]
 
 
 def test_a_damaged_or_foreign_order_is_refused(tmp_path: Path) -> None:
