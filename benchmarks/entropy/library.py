@@ -165,25 +165,33 @@ def diverse(
 
 def orders(state: DatasetState, settings: LibrarySettings) -> list[dict[str, Any]]:
     """Return entropies of both orders for every filter, at equal numbers of environments."""
-    rows = []
-    for (atoms, volume), count in product(ORDER_FILTERS, ENVIRONMENTS):
-        for order in ("labels", "diverse"):
-            own = first_structures(read_library(order=order), atoms, volume, count)
-            filled = state.add(*first_rows(own, count, state, settings))
-            quests = quests_entropy(own, rows=count)
-            rows.append(
-                {
-                    "atoms": atoms,
-                    "v_star": volume,
-                    "environments": count,
-                    "order": order,
-                    "structures": len(own),
-                    "h_nats": float(np.mean([part.h() for part in filled.parts if part.n])),
-                    "quests_nats": dict(zip(map(str, BANDWIDTHS), quests.tolist(), strict=True)),
-                }
-            )
-            print(rows[-1], flush=True)
-    return rows
+    cases = product(ORDER_FILTERS, ENVIRONMENTS, ("labels", "diverse"))
+    return [judge_order(order, atoms, volume, count, state, settings) for (atoms, volume), count, order in cases]
+
+
+def judge_order(
+    order: str,
+    atoms: tuple[int, int],
+    volume: tuple[float, float] | None,
+    count: int,
+    state: DatasetState,
+    settings: LibrarySettings,
+) -> dict[str, Any]:
+    """Return entropies of the first ``count`` environments of an order, H as the mean over the strata they are in."""
+    own = first_structures(read_library(order=order), atoms, volume, count)
+    filled = state.add(*first_rows(own, count, state, settings))
+    quests = quests_entropy(own, rows=count)
+    row = {
+        "atoms": atoms,
+        "v_star": volume,
+        "environments": count,
+        "order": order,
+        "structures": len(own),
+        "h_nats": float(np.mean([part.h() for part in filled.parts if part.n])),
+        "quests_nats": dict(zip(map(str, BANDWIDTHS), quests.tolist(), strict=True)),
+    }
+    print(row, flush=True)
+    return row
 
 
 def first_structures(
