@@ -1,4 +1,4 @@
-"""Tables and gallery of docs/library.md, from docs/results/library.json, diversity.json and the library itself.
+"""Tables and gallery of docs/library.md, from docs/results/library.json and the library itself.
 
 python -m docs.make.library
 """
@@ -97,21 +97,11 @@ def orders(data: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def makings(data: dict[str, Any]) -> str:
-    """Return what libraries made anew are like, beside the shipped one and random cells."""
-    lines = ["| set | H | QUESTS at " + " | ".join(BANDWIDTHS) + " |", "|---|---|---|---|---|---|"]
-    for name, row in data["sets"].items():
-        h = f"{row['h_nats']:.1f} ± {row['spread']['h_nats']:.1f}"
-        lines.append(f"| {name} | {h} | " + " | ".join(with_spread(row, b) for b in BANDWIDTHS) + " |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     data = read_json(RESULTS / "library.json")
     tables = {"contents": contents, "reach": reach, "prefixes": prefixes, "orders": orders, "diversity": diversity}
     for name, table in tables.items():
         write_table(PAGE, name, table(data))
-    write_table(PAGE, "makings", makings(read_json(RESULTS / "diversity.json")))
     plot_gallery(read_library().select((1, 32), number=24), PICTURES / "library_gallery.png", rows=6)
 
 

@@ -164,7 +164,7 @@ def diverse_order(blocks: Sequence[np.ndarray], strata: np.ndarray, empty: Datas
     orders = []
     for index, part in enumerate(empty.parts):
         own = np.flatnonzero((strata == index) & different)
-        best = greedy([blocks[k] for k in own], part, only_positive=False, per_row=True, apart=DIFFERENT)
+        best = greedy([blocks[int(k)] for k in own], part, only_positive=False, per_row=True, apart=DIFFERENT)
         rest = np.setdiff1d(np.flatnonzero(strata == index), own[best.order])
         orders.append(np.concatenate([own[best.order], rest]))
         logger.info("stratum %d: %d structures that repeat nothing, %d others", index, len(best.order), len(rest))
