@@ -34,7 +34,7 @@ from entromax.structures.shipped import (
 
 QUICKSTART = "e50111937a95ae6bf2d94d5ea771138352b70f94cd6ba33c747b534a80789b3f"
 """SHA-256 of the sids of the structures that the quickstart labels."""
-DIVERSE = "TODO"
+DIVERSE = "c3ed7f6ec0f0e89b7988ddb08174b753f84d8f89bf2ecdf2e157b4a8023aade6"
 """The same for as many of the diverse order."""
 
 
