@@ -25,6 +25,7 @@ from entromax.config.models import (
     ElementSettings,
     LabelSettings,
 )
+from entromax.dataset.limits import Limits
 from entromax.entropy.seeding import relaxed_seeds
 from entromax.features.bispectrum import BispectrumSettings
 from entromax.labels.engines.emt import EmtSettings
@@ -65,7 +66,7 @@ class Doubtful(Calculator):
 
 
 COMMITTEE = Committee(Doubtful(), lowest=-0.01, energy_scale=2.0)
-BOUNDS = Bounds.of(AL, D_NN, LabelSettings(), DatasetSettings())
+BOUNDS = Bounds.of(AL, D_NN, LabelSettings(), Limits.of(DatasetSettings(), binding=3.4, volume=16.5))
 
 
 def greedy_determinant(scores: np.ndarray, places: np.ndarray, n: int) -> list[int]:
