@@ -113,7 +113,7 @@ def test_split_depends_on_the_seed_and_not_on_the_shards(run: Callable[..., pd.D
 
 
 def test_active_learning_adds_to_the_training_set_and_moves_nothing_else(run: Callable[..., pd.DataFrame]) -> None:
-    shard = [record(n) for n in range(20)] + [record(20, energy=15.5)]  # 19.0 eV/atom above the lowest, 19.2 are allowed
+    shard = [record(n) for n in range(20)] + [record(20, energy=15.5)]  # 19.0 above the lowest, 19.2 are allowed
     active = [record(40 + n, energy=-9.0 if n else 40.0, config_type=ACTIVE) for n in range(6)]
     before = run(shard).set_index("sid")["role"]
     after = run(shard, active).set_index("sid")
