@@ -94,6 +94,7 @@ def select_structures(
         bounds=Bounds.of(element, d_nn, labels, limits),
         settings=active,
         features=build(settings.features),
+        binding=binding,
         d_nn=d_nn,
         library=Path(library),
         volume=(element.volume[0], element.volume[1]),

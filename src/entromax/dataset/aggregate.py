@@ -155,7 +155,7 @@ def _require_quorum(library: pd.DataFrame, allowed: float, ledgers: Sequence[str
 
 def _limits(table: pd.DataFrame, settings: DatasetSettings, atom: Atoms) -> Limits:
     bulk = table[(table["state"] == "converged") & ~table["config_type"].isin((ISOLATED, *CHOSEN))]
-    lowest = bulk.loc[bulk["energy"].idxmin()]
+    lowest = bulk.loc[bulk["energy"] == bulk["energy"].min()].iloc[0]
     return Limits.of(settings, float(atom.info["REF_energy"]) - float(lowest["energy"]), float(lowest["volume"]))
 
 
