@@ -108,7 +108,7 @@ def section(results: ElementResults) -> Section:
         images += embed(
             folder / f"active/{k + 1}/candidates.png",
             f"Candidates of batch {k + 1}",
-            f"Batch {k + 1}: candidates by volume and predicted energy above the lowest label; ringed ones were labelled.",
+            f"Batch {k + 1}: candidates by volume and predicted energy above the lowest label; ringed: labelled.",
         )
     return Section("active", "Active learning", lead, [Block(table=_table(curve)), *present(images)])
 
