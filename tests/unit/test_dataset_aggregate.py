@@ -113,7 +113,7 @@ def test_split_depends_on_the_seed_and_not_on_the_shards(run: Callable[..., pd.D
 
 
 def test_active_learning_adds_to_the_training_set_and_moves_nothing_else(run: Callable[..., pd.DataFrame]) -> None:
-    shard = [record(n) for n in range(20)] + [record(20, energy=16.0)]  # 19.5 eV/atom above the lowest
+    shard = [record(n) for n in range(20)] + [record(20, energy=15.5)]  # 19.0 above the lowest, 19.2 are allowed
     active = [record(40 + n, energy=-9.0 if n else 40.0, config_type=ACTIVE) for n in range(6)]
     before = run(shard).set_index("sid")["role"]
     after = run(shard, active).set_index("sid")
@@ -127,17 +127,22 @@ def test_active_learning_adds_to_the_training_set_and_moves_nothing_else(run: Ca
 
 def test_each_outlier_is_listed_with_the_rule_that_it_breaks(run: Callable[..., pd.DataFrame]) -> None:
     shard = [record(n) for n in range(10)]
-    shard += [record(20, energy=17.0), record(21, force=60.0), record(22, pressure=-310.0), record(23, force=49.0)]
+    shard += [record(20, energy=17.0), record(21, force=60.0), record(22, pressure=-310.0), record(23, force=46.0)]
     shard += [record(24, energy=30.0, force=60.0), record(25, changed_physics="wide: 3x the width")]
     table = run(shard).set_index("library_sid")
     outliers = table[table["role"] == "outlier"]["rule"]
     assert set(outliers.index) == {"lib20", "lib21", "lib22", "lib24", "lib25"}
-    assert outliers["lib20"] == "max_energy 20: 20.5 eV/atom above the lowest"  # the fcc reference is the lowest
-    assert outliers["lib21"].startswith("max_force 50: 60.0") and outliers["lib22"].startswith(
-        "max_pressure 300: -310.0"
-    )
+    # The fcc reference is the lowest: bound by 3.2 eV in 40 Å^3.
+    assert outliers["lib20"] == "max_energy: 20.5 eV/atom above the lowest, the limit is 19.2"
+    assert outliers["lib21"] == "max_force: 60.0 eV/Å, the limit is 46.8"
+    assert outliers["lib22"] == "max_pressure: -310.0 GPa, the limit is 192.3"
     assert "max_energy" in outliers["lib24"] and "max_force" in outliers["lib24"]
     assert outliers["lib25"] == "changed_physics: wide: 3x the width"
+
+
+def test_what_is_not_bound_is_refused(run: Callable[..., pd.DataFrame]) -> None:
+    with pytest.raises(ValueError, match=r"lies 1\.00 eV below the lowest structure: nothing is bound"):
+        run([record(n) for n in range(10)], references=[record(0, -4.5, config_type=ISOLATED), record(9, -3.5)])
 
 
 def test_duplicates_are_used_once(run: Callable[..., pd.DataFrame], tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from entromax.config.models import DatasetSettings, ElementSettings, LabelSettings
+from entromax.config.models import ElementSettings, LabelSettings
+from entromax.dataset.limits import Limits
 from entromax.labels.record import too_close
 from entromax.potentials import load_potential
 from entromax.potentials.base import CARD, split_free_atom
@@ -101,11 +102,10 @@ class Bounds:
     force: float
 
     @classmethod
-    def of(cls, element: ElementSettings, scale: float, labels: LabelSettings, dataset: DatasetSettings) -> "Bounds":
+    def of(cls, element: ElementSettings, scale: float, labels: LabelSettings, limits: Limits) -> "Bounds":
         """Return the bounds of the library (scaled by ``scale`` [Å]), of the labels, and of the dataset's quality."""
         low, high = (volume * scale**3 for volume in element.volume)
-        force = min(labels.max_force, dataset.max_force)
-        return cls(labels.min_distance * element.d_nn, (low, high), dataset.max_energy, force)
+        return cls(labels.min_distance * element.d_nn, (low, high), limits.energy, min(labels.max_force, limits.force))
 
     def broken(self, atoms: Atoms, opinion: Opinion) -> str:
         """Return which bound a structure breaks, or ``""``."""
@@ -116,7 +116,7 @@ class Bounds:
         if not self.volume[0] <= reduced_volume(atoms) <= self.volume[1]:
             return "volume outside the range of the element"
         if opinion.energy > self.energy:
-            return f"predicted energy above dataset.max_energy = {self.energy:g} eV/atom"
+            return f"predicted energy above the limit of the dataset, {self.energy:.1f} eV/atom (dataset.max_energy)"
         if opinion.force > self.force:
             return f"predicted force above the largest allowed, {self.force:g} eV/Å"
         return ""

@@ -1,4 +1,4 @@
-"""The pool of low energy: library cells relaxed by the fit, the lowest distinct ones; random structure search.
+"""The pool of low energy: library cells relaxed by the fit, low and unlike ones; random structure search.
 
 Entropy maximisation makes structures that lie high in energy. What a user wants to know of a material lies low, and the
 fit itself says where to look [Pickard & Needs, J. Phys.: Condens. Matter 23, 053201 (2011); Deringer, Pickard &
@@ -13,7 +13,7 @@ from ase import Atoms
 from ase.filters import FrechetCellFilter
 from ase.optimize import FIRE
 
-from entromax.active.search import Candidate, Search, standardised
+from entromax.active.search import Candidate, Search, choose, standardised
 from entromax.structures.geometry import bare, reduced_volume, shortest_distance
 from entromax.structures.kinds import LOW_ENERGY
 
@@ -21,19 +21,25 @@ logger = logging.getLogger("entromax.active")
 
 ALIKE = 0.1
 """Root mean square distance of two structures, in standard deviations of each feature, below which they are one."""
+DEPTH = 0.1
+"""Energy by which a structure becomes less wanted by 1/e, in units of the binding energy: Al 0.3 eV, W 0.8 eV."""
 CONVERGED = 0.05
 """Relaxations end below this force [eV/Å]; that of the cell is stress times volume over the number of atoms."""
 
 
 def low_energy(search: Search, n: int) -> tuple[list[Atoms], pd.DataFrame]:
-    """Choose the lowest distinct structures that the unlabelled library relaxes into.
+    """Choose among the structures that the unlabelled library relaxes into.
+
+    The lowest alone would all be stackings of one crystal. Chosen is as in :func:`entromax.active.search.choose`,
+    with exp(-E / 2 E_s) for the score, E the predicted energy above the lowest label and E_s = DEPTH times the binding
+    energy: the lowest first, then low ones that are unlike those before.
 
     Args:
         search: what is known so far.
         n: how many; fewer when there are not so many.
 
     Returns:
-        The chosen ones, lowest first, and the table of all, see ``Search.survey``.
+        The chosen ones in the order of choice, and the table of all, see ``Search.survey``.
     """
     candidates = []
     for atoms in search.unlabelled(LOW_ENERGY):
@@ -45,7 +51,9 @@ def low_energy(search: Search, n: int) -> tuple[list[Atoms], pd.DataFrame]:
     usable = np.flatnonzero((table["excluded"] == "") & ~table["sid"].isin(search.labelled))
     energies = table["energy"].to_numpy()[usable]
     places = search.places([candidates[k].atoms for k in usable])
-    order = usable[lowest_distinct(energies, places, search.places(search.train), n)]
+    new = lowest_distinct(energies, places, search.places(search.train), len(usable))
+    wanted = np.exp(-energies[new] / (2 * DEPTH * search.binding))
+    order = usable[new[choose(wanted, places[new], n)]] if len(new) else usable[new]
     table.loc[order, "rank"] = np.arange(1, len(order) + 1)
     logger.info("%d relaxed, %d inside the bounds, %d chosen", len(table), len(usable), len(order))
     return [candidates[k].atoms for k in order], table

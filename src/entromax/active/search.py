@@ -36,6 +36,7 @@ class Search:
         bounds: of what may be chosen.
         settings: of active learning.
         features: in which structures are compared.
+        binding: energy of the free atom above the lowest label [eV/atom].
         d_nn: length by which the library is scaled [Å], unit of the features.
         library: ordered library in reduced units.
         volume: smallest and largest v* of the element [d_nn^3].
@@ -51,6 +52,7 @@ class Search:
     bounds: Bounds
     settings: ActiveSettings
     features: Features
+    binding: float
     d_nn: float
     library: Path
     volume: tuple[float, float]
@@ -119,3 +121,32 @@ def standardised(places: np.ndarray) -> np.ndarray:
     spread = places.std(axis=0)
     alive = spread > 1e-12 * np.abs(places).max(initial=1.0)
     return np.asarray(places[:, alive] / spread[alive])
+
+
+def choose(scores: np.ndarray, places: np.ndarray, n: int) -> np.ndarray:
+    """Return which ``n`` structures to label, best first: uncertain ones, and uncertain about different things.
+
+    Greedy maximum of the determinant of s_i s_j exp(-|x_i - x_j|^2 / 2 D), the determinantal point process of quality
+    and diversity [Kulesza & Taskar, Found. Trends Mach. Learn. 5, 123 (2012)], by pivoted Cholesky [Chen, Zhang & Zhou,
+    NeurIPS 2018]. The first structure is the one of largest score. Each further one has the largest score that
+    is left once the part that the chosen ones explain is subtracted. Scores alone would choose nearly equal structures.
+
+    Args:
+        scores: [S] scores s, not negative.
+        places: [S, D] where the structures are in feature space; columns are standardised here, so that two structures
+            taken at random have a mean squared distance of 2 D and are alike by about 1/e.
+        n: how many; fewer when there are not so many.
+    """
+    x = standardised(places)
+    left = scores**2
+    least = 1e-12 * left + np.finfo(float).tiny  # when nothing new is left to be told, scores decide
+    factors = np.zeros((min(n, len(x)), len(x)))
+    order = np.zeros(len(factors), dtype=int)
+    for k in range(len(factors)):
+        best = order[k] = int(np.argmax(left))
+        alike = np.exp(-np.sum((x - x[best]) ** 2, axis=1) / (2 * max(x.shape[1], 1)))
+        told = scores * scores[best] * alike - factors[:k, best] @ factors[:k]
+        factors[k] = told / np.sqrt(left[best])
+        left = np.maximum(left - factors[k] ** 2, least)
+        left[order[: k + 1]] = -np.inf
+    return order

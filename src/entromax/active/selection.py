@@ -22,10 +22,11 @@ from entromax.config.models import (
     LabelSettings,
     Settings,
 )
+from entromax.dataset.limits import Limits
 from entromax.features import build
 from entromax.potentials.base import split_free_atom
 from entromax.runtime import atomic_path
-from entromax.structures import read_structures
+from entromax.structures import read_structures, reduced_volume
 from entromax.structures.io import write_shards
 from entromax.validation.robustness import lowest_crystal
 
@@ -83,13 +84,17 @@ def select_structures(
     """
     element, labels, active = settings.element, settings.labels, settings.active
     d_nn = float(json.loads(Path(scale).read_text())["d_nn"]) if scale else element.d_nn
-    _, bulk = split_free_atom(read_structures(train))
+    atom, bulk = split_free_atom(read_structures(train))
+    lowest = min(bulk, key=lambda atoms: float(atoms.info["REF_energy"]) / len(atoms))
+    binding = float(atom.info["REF_energy"]) - float(lowest.info["REF_energy"]) / len(lowest)
+    limits = Limits.of(settings.dataset, binding, reduced_volume(lowest))
     search = Search(
         element=symbol,
         committee=Committee.load(potential, train),
-        bounds=Bounds.of(element, d_nn, labels, settings.dataset),
+        bounds=Bounds.of(element, d_nn, labels, limits),
         settings=active,
         features=build(settings.features),
+        binding=binding,
         d_nn=d_nn,
         library=Path(library),
         volume=(element.volume[0], element.volume[1]),

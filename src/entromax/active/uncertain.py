@@ -8,7 +8,7 @@ import pandas as pd
 from ase import Atoms
 
 from entromax.active.committee import Bounds, Committee
-from entromax.active.search import Candidate, Search, standardised
+from entromax.active.search import Candidate, Search, choose
 from entromax.config.models import RobustnessSettings
 from entromax.structures import with_sid
 from entromax.structures.geometry import bare
@@ -41,35 +41,6 @@ def uncertain(search: Search, n: int) -> tuple[list[Atoms], pd.DataFrame, pd.Dat
     order = usable[choose(table["score"].to_numpy()[usable], places, n)] if len(usable) else usable
     table.loc[order, "rank"] = np.arange(1, len(order) + 1)
     return [candidates[k].atoms for k in order], table, pd.DataFrame(rows, columns=None if rows else ["state"])
-
-
-def choose(scores: np.ndarray, places: np.ndarray, n: int) -> np.ndarray:
-    """Return which ``n`` structures to label, best first: uncertain ones, and uncertain about different things.
-
-    Greedy maximum of the determinant of s_i s_j exp(-|x_i - x_j|^2 / 2 D), the determinantal point process of quality
-    and diversity [Kulesza & Taskar, Found. Trends Mach. Learn. 5, 123 (2012)], by pivoted Cholesky [Chen, Zhang & Zhou,
-    NeurIPS 2018]. The first structure is the one of largest score. Each further one has the largest score that
-    is left once the part that the chosen ones explain is subtracted. Scores alone would choose nearly equal structures.
-
-    Args:
-        scores: [S] scores s, not negative.
-        places: [S, D] where the structures are in feature space; columns are standardised here, so that two structures
-            taken at random have a mean squared distance of 2 D and are alike by about 1/e.
-        n: how many; fewer when there are not so many.
-    """
-    x = standardised(places)
-    left = scores**2
-    least = 1e-12 * left + np.finfo(float).tiny  # when nothing new is left to be told, scores decide
-    factors = np.zeros((min(n, len(x)), len(x)))
-    order = np.zeros(len(factors), dtype=int)
-    for k in range(len(factors)):
-        best = order[k] = int(np.argmax(left))
-        alike = np.exp(-np.sum((x - x[best]) ** 2, axis=1) / (2 * max(x.shape[1], 1)))
-        told = scores * scores[best] * alike - factors[:k, best] @ factors[:k]
-        factors[k] = told / np.sqrt(left[best])
-        left = np.maximum(left - factors[k] ** 2, least)
-        left[order[: k + 1]] = -np.inf
-    return order
 
 
 class Watcher:

@@ -10,6 +10,7 @@ import pandas as pd
 from ase import Atoms
 
 from entromax.config.models import DatasetSettings
+from entromax.dataset.limits import Limits
 from entromax.labels.ledger import COLUMNS
 from entromax.runtime import atomic_path, config_hash, provenance, write_json
 from entromax.structures import read_structures, write_structures
@@ -76,7 +77,7 @@ def aggregate_dataset(
     shards = pd.concat([read_ledger(path) for path in ledgers], ignore_index=True)
     _require_quorum(shards, max_failed_fraction, ledgers)
     table = _manifest(shards, read_ledger(reference_ledger), atom)
-    rules = _outliers(table, settings)
+    rules = _outliers(table, _limits(table, settings, atom))
     table.loc[rules.index, "role"] = "outlier"
     table.loc[rules.index, "rule"] = rules
     _split(table, settings, seed)
@@ -152,18 +153,24 @@ def _require_quorum(library: pd.DataFrame, allowed: float, ledgers: Sequence[str
         )
 
 
-def _outliers(table: pd.DataFrame, settings: DatasetSettings) -> "pd.Series[str]":
+def _limits(table: pd.DataFrame, settings: DatasetSettings, atom: Atoms) -> Limits:
+    bulk = table[(table["state"] == "converged") & ~table["config_type"].isin((ISOLATED, *CHOSEN))]
+    lowest = bulk.loc[bulk["energy"] == bulk["energy"].min()].iloc[0]
+    return Limits.of(settings, float(atom.info["REF_energy"]) - float(lowest["energy"]), float(lowest["volume"]))
+
+
+def _outliers(table: pd.DataFrame, limits: Limits) -> "pd.Series[str]":
     """Return the rule that each outlier breaks, by row; a structure that breaks several is listed under all."""
-    limits = {
-        "max_energy": ("energy_above_lowest", settings.max_energy, "eV/atom above the lowest"),
-        "max_force": ("max_force", settings.max_force, "eV/Å"),
-        "max_pressure": ("pressure", settings.max_pressure, "GPa"),
+    columns = {
+        "max_energy": ("energy_above_lowest", limits.energy, "eV/atom above the lowest"),
+        "max_force": ("max_force", limits.force, "eV/Å"),
+        "max_pressure": ("pressure", limits.pressure, "GPa"),
     }
     rules: dict[int, str] = {}
     for row, values in table[table["role"] == ""].iterrows():
         broken = [
-            f"{rule} {limit:g}: {values[column]:.1f} {unit}"
-            for rule, (column, limit, unit) in limits.items()
+            f"{rule}: {values[column]:.1f} {unit}, the limit is {limit:.1f}"
+            for rule, (column, limit, unit) in columns.items()
             if abs(values[column]) > limit
         ]
         if values["changed_physics"]:

@@ -17,7 +17,7 @@ class DynamicsSettings(RobustnessSettings):
 class SharesSettings(Settings):
     """Shares of a batch that the pools have; they add up to one."""
 
-    low_energy: float = Field(0.6, ge=0, le=1, description="library cells relaxed by the fit, lowest distinct ones [1]")
+    low_energy: float = Field(0.6, ge=0, le=1, description="library cells relaxed by the fit, low and unlike ones [1]")
     near_equilibrium: float = Field(
         0.4, ge=0, le=1, description="distortions of the crystals that came out lowest: elastic constants, phonons [1]"
     )

@@ -27,7 +27,7 @@ class LabelSettings(Settings):
     structures: int = Field(1000, ge=1, description="library structures labelled per element")
     shard_size: int = Field(50, ge=1, description="structures per job; aim at 15-60 minutes of work")
     min_distance: float = Field(0.6, ge=0, le=1, description="closer pairs are rejected before any DFT [d_nn]")
-    max_force: float = Field(100.0, gt=0, description="labels with a larger force are rejected [eV/Å]")
+    max_force: float = Field(300.0, gt=0, description="labels with a larger force are rejected [eV/Å]")
     structure_timeout: float = Field(1800.0, ge=1, description="wall time for one attempt at one structure [s]")
     max_attempts: int = Field(3, ge=1, le=10, description="rungs of the engine's recovery ladder that are tried")
     max_failed_fraction: float = Field(0.2, ge=0, le=1, description="aggregation stops above this fraction of failures")
@@ -43,9 +43,11 @@ class DatasetSettings(Settings):
 
     validation_fraction: Fraction = Field(0.1, description="part of the structures for early stopping and model choice")
     test_fraction: Fraction = Field(0.2, description="part of the structures never seen in training")
-    max_energy: float = Field(20.0, gt=0, description="outlier: energy above the lowest of the set [eV/atom]")
-    max_force: float = Field(50.0, gt=0, description="outlier: largest force [eV/Å]")
-    max_pressure: float = Field(300.0, gt=0, description="outlier: absolute pressure [GPa]")
+    max_energy: float = Field(
+        6.0, gt=0, description="outlier: energy above the lowest of the set [E_b, binding energy of the lowest]"
+    )
+    max_force: float = Field(50.0, gt=0, description="outlier: largest force [E_b / V^(1/3), V: volume per atom]")
+    max_pressure: float = Field(15.0, gt=0, description="outlier: absolute pressure [E_b / V]")
     exports: list[FormatName] = Field(
         [], description="formats in which the dataset is written for other programs, below results/<element>/exports"
     )

@@ -28,7 +28,7 @@ from entromax.report.results import ElementResults, read_csv
 
 ORIGINS = {"relaxed": GREEN, "distorted": VERMILION, "library": BLUE, "dynamics": ORANGE}
 LEADS = {
-    "low_energy": "Cells of the library were relaxed by the fit, and the lowest distinct ones were labelled.",
+    "low_energy": "Cells of the library were relaxed by the fit; low ones, unlike each other, were labelled.",
     "near_equilibrium": "The crystals that came out lowest were strained and their atoms displaced.",
     "uncertain": "Structures of the library and of hot, compressed and random cells moved by the fit were labelled "
     "where the members of its committee disagreed most, and about different things.",
@@ -58,7 +58,7 @@ def plot_candidates(table: pd.DataFrame, path: str | Path) -> None:
         # Extreme candidates would press all that is chosen into a line.
         top = max(1.0, 1.1 * float(chosen["energy"].max())) if len(chosen) else 1.0
         axes.set_ylim(min(-0.05, float(usable["energy"].min(skipna=True)) if len(usable) else 0.0) - 0.02, top)
-        axes.set(xlabel="volume [Å³/atom]", ylabel="predicted energy above the lowest label [eV/atom]")
+        axes.set(xlabel="volume [Å³/atom]", ylabel="predicted energy [eV/atom]")
         axes.legend(loc="best")
 
 
@@ -108,7 +108,7 @@ def section(results: ElementResults) -> Section:
         images += embed(
             folder / f"active/{k + 1}/candidates.png",
             f"Candidates of batch {k + 1}",
-            f"Batch {k + 1}: all candidates by volume and predicted energy; ringed ones were labelled.",
+            f"Batch {k + 1}: candidates by volume and predicted energy above the lowest label; ringed: labelled.",
         )
     return Section("active", "Active learning", lead, [Block(table=_table(curve)), *present(images)])
 
