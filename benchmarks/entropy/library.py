@@ -259,7 +259,7 @@ def write_part(path: Path, part: str, found: Any) -> None:
         found = own.to_dict("records")
     figures |= found if part == "about" else {"quickstart_sha256" if part == "quickstart" else part: found}
     origin = provenance(config="benchmarks/entropy/library.py", seed=SEED)
-    figures.setdefault("provenance", origin).setdefault("parts", {})[part] = origin
+    figures.setdefault("provenance", dict(origin)).setdefault("parts", {})[part] = origin
     write_json(path, figures)
 
 
