@@ -68,7 +68,7 @@ def diversity(data: dict[str, Any]) -> str:
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for count, sets in data["diversity"].items():
-        for name, row in {**data["diverse"][count], **sets}.items():
+        for name, row in {**data.get("diverse", {}).get(count, {}), **sets}.items():
             quests = " | ".join(with_spread(row, h) for h in BANDWIDTHS)
             plain = f"{row['h_nats']:.1f} ± {row['spread']['h_nats']:.1f} | {row['knn_nats']:.0f}"
             other = (
