@@ -10,6 +10,7 @@ from entromax.labels.engines.gpaw import GpawSettings
 from entromax.labels.engines.qe import QeSettings
 from entromax.potentials.ace import AceSettings
 from entromax.potentials.base import family_available
+from entromax.potentials.external import ExternalSettings
 from entromax.potentials.gap import GapSettings
 from entromax.potentials.mace import MaceSettings
 from entromax.potentials.snap import SnapSettings
@@ -38,6 +39,7 @@ FAMILIES = [
     SnapSettings(twojmax=4, folds=4, constant=False),  # with a constant, the free atom is not exact, by choice
     GapSettings(n_max=5, l_max=3, n_sparse=100),
     AceSettings(functions=60, folds=4),
+    ExternalSettings(calculator="ase.calculators.emt:EMT"),
 ]
 
 

@@ -14,6 +14,7 @@ from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_s
 
 from entromax.potentials import load_potential
 from entromax.potentials.base import FitError
+from entromax.potentials.external import ExternalSettings
 from entromax.potentials.mace import (
     LOG,
     MODEL,
@@ -26,6 +27,7 @@ from entromax.potentials.mace import (
     weighted,
 )
 from entromax.structures import read_structures, write_structures
+from entromax.workflow import require_families
 from tests.support.emt_cells import D_NN, bare, cells, fit, free_atom, relative_errors, write_set
 
 pytestmark = pytest.mark.skipif(find_spec("mace") is None, reason="mace-torch is optional")
@@ -113,6 +115,22 @@ def test_a_training_set_without_a_free_atom_is_refused(folder: Path) -> None:
     with pytest.raises(FitError, match=r"0 free atoms"):
         fit(folder, "bad", TINY, train="train_without.extxyz")
     assert not (folder / "bad").exists()
+
+
+def test_its_model_file_is_a_potential_made_elsewhere_to_others(folder: Path, calculator: BaseCalculator) -> None:
+    settings = ExternalSettings(
+        calculator="mace.calculators:MACECalculator",
+        arguments={"device": "cpu", "default_dtype": "float64"},
+        files={"model_paths": str(folder / "mace" / MODEL)},
+        align=False,
+    )
+    require_families({"foundation": settings})
+    fit(folder, "foundation", settings)
+    for atoms in cells(2, seed=6):
+        one, other = bare(atoms, calculator), bare(atoms, load_potential(folder / "foundation"))
+        assert other.get_potential_energy() == pytest.approx(one.get_potential_energy(), abs=1e-10)
+        np.testing.assert_allclose(other.get_forces(), one.get_forces(), atol=1e-10)
+        np.testing.assert_allclose(other.get_stress(), one.get_stress(), atol=1e-10)
 
 
 def test_what_a_failed_program_said_last_is_quoted(tmp_path: Path) -> None:

@@ -66,6 +66,10 @@ class Family(Entry, ABC, Generic[S]):
         """Tell whether a potential of these settings comes with error bars."""
         return self.error_bars
 
+    def cite(self, settings: S) -> str:
+        """Return what to cite for a potential of these settings."""
+        return self.citation
+
     def problem(self, settings: S) -> str | None:
         """Return None when it can be used here, else a message with the remedy; imports no package it needs."""
         if (package := self.missing_package()) is None:

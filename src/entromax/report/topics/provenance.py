@@ -60,11 +60,10 @@ def section(settings: CampaignSettings, elements: list[str]) -> Section:
     rows = [(str(key), str(value)) for key, value in info.items()]
     rows += [(name, str(version)) for name, version in packages.items()]
     engines = sorted({settings.elements[name].reference.engine for name in elements})
-    families = sorted({potential.family for potential in settings.potentials.values()})
     cite = [f"entromax {info['entromax']} (see CITATION.cff).", *CITATIONS]
     cite += [f"Features: {FEATURES[settings.library.features.name].citation}"]
     cite += [f"Labels: {ENGINES[name].citation}" for name in engines]
-    cite += [f"Potential: {FAMILIES[name].citation}" for name in families]
+    cite += sorted({f"Potential: {FAMILIES[one.family].cite(one)}" for one in settings.potentials.values()})
     properties = [PROPERTIES[name] for name in settings.validation.properties]
     cite += [f"{one.title}: {one.citation}" for one in properties if one.citation]
     blocks = [
