@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ase import Atoms
 from rich.console import Console
@@ -18,6 +19,7 @@ from entromax.labels.record import STATES
 from entromax.labels.store import forget
 from entromax.layout import CampaignFolder
 from entromax.progress import Labels, Stage, labels, load_results, stages
+from entromax.runtime import atomic_path
 from entromax.structures import library_structures, read_library
 from entromax.structures.io import write_for_programs
 from entromax.structures.shipped import DEFAULT_ORDER, LATEST
@@ -45,8 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     export.add_argument("element", help="chemical symbol")
     export.add_argument("--format", choices=FORMATS, nargs="+", required=True, help="one or more of these")
     export.add_argument("--output", type=Path, default=Path("exports"), help="folder that gets one per format")
-    check = commands.add_parser("check", help="configuration files: file and line of what is not valid YAML")
-    check.add_argument("files", nargs="+", type=Path, help="files for Snakemake's --configfile")
+    _add_publish(commands)
+    _add_check(commands)
+    yaml = commands.add_parser("check-config", help="configuration files: file and line of what is not valid YAML")
+    yaml.add_argument("files", nargs="+", type=Path, help="files for Snakemake's --configfile")
     compare = commands.add_parser("compare", help="two campaigns side by side: settings, labels, errors, robustness")
     compare.add_argument("campaigns", nargs=2, type=Path, metavar="RESULTS", help="results folders of both")
     compare.add_argument("--output", type=Path, default=Path("comparison.html"), help="page; a CSV goes beside it")
@@ -79,19 +83,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.command == "library":
             _library(options)
         elif options.command == "check":
-            _check(options.files)
+            _check(options.potential, options.structures, options.output)
+        elif options.command == "check-config":
+            _check_config(options.files)
         elif options.command == "compare":
             _compare(options.campaigns, options.output)
+        elif options.command == "publish":
+            _publish(options)
         elif options.command == "export":
             _export(options.results, options.element, options.format, options.output)
         else:
             _retry(options.results, options.store, options.element, options.only or STATES[1:])
     except ConfigError as error:
         print(f"entromax: {error}", file=sys.stderr)
-        if options.command not in ("check", "compare", "library"):
+        if options.command not in ("check", "check-config", "compare", "library"):
             print("entromax: no campaign there yet? name its folder: --results", file=sys.stderr)
         return 2
     return 0
+
+
+def _add_publish(commands: Any) -> None:
+    publish = commands.add_parser("publish", help="one folder of an element to deposit: potentials, dataset, report")
+    publish.add_argument("element", help="chemical symbol")
+    publish.add_argument("--output", type=Path, help="folder written; default: published/ELEMENT")
+    publish.add_argument("--author", action="append", default=[], metavar="NAME", help="for CITATION.cff; repeat it")
+    publish.add_argument("--licence", default="CC-BY-4.0", metavar="SPDX", help="of structures, labels, coefficients")
+
+
+def _add_check(commands: Any) -> None:
+    check = commands.add_parser("check", help="your structures: do they lie where a potential was tested?")
+    check.add_argument("potential", type=Path, help="its folder, such as results/Al/potentials/ace")
+    check.add_argument("structures", type=Path, help="file of any format that ASE reads")
+    check.add_argument("--output", type=Path, help="CSV written; default: STRUCTURES_check.csv beside the structures")
 
 
 def _status(results: Path, store: Path | None, failures: int, job_minutes: float) -> None:
@@ -189,7 +212,24 @@ def _label_rules(campaign: CampaignSettings) -> str:
     return " ".join(["label_shard", *(name for name, number in others.items() if number)])
 
 
-def _check(files: Sequence[Path]) -> None:
+def _check(potential: Path, structures: Path, output: Path | None) -> None:
+    # The features need torch, which the other commands do not wait for.
+    from entromax.validation.regime import LIMITS, check_structures
+
+    found = check_structures(potential, structures)
+    path = output or structures.with_name(f"{structures.stem}_check.csv")
+    with atomic_path(path) as temporary:
+        found.to_csv(temporary, index=False)
+    table = Table(box=None, pad_edge=False)
+    for column in found:
+        table.add_column(LIMITS.get(column, column), justify="left" if column in ("name", "outside") else "right")
+    for row in found.to_dict("records"):
+        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else escape(str(value)) for value in row.values()))
+    Console().print(table)
+    print(f"{(found['outside'] == '').sum()} of {len(found)} structures lie inside the regime of {potential}; {path}")
+
+
+def _check_config(files: Sequence[Path]) -> None:
     """Read files as Snakemake will, which says neither file nor line; keys and values it leaves to the workflow."""
     for path in files:
         read_yaml(path)
@@ -203,6 +243,16 @@ def _export(results: Path, element: str, formats: Sequence[str], output: Path) -
     for name in formats:
         export_dataset(dataset, name, output / name)
         print(f"{element}: {output / name}")
+
+
+def _publish(options: argparse.Namespace) -> None:
+    from entromax.publish import publish  # needs the drawing library, as the reports do
+
+    output = options.output or Path("published", options.element)
+    publish(options.results, options.element, output, authors=options.author, licence=options.licence)
+    print(f"{options.element}: {output}; its README.md says what is there")
+    if not options.author:
+        print("before you deposit it: name the authors (--author)")
 
 
 def _library(options: argparse.Namespace) -> None:

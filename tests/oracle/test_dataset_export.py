@@ -9,6 +9,7 @@ from pathlib import Path
 
 import ase.io
 import dpdata
+import h5py
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -232,3 +233,23 @@ def test_unknown_formats_and_missing_datasets_are_refused(dataset: Exported, tmp
     with pytest.raises(ValueError, match="holds no free atom of Al"):
         export_dataset(tmp_path, "mace", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("exported", ["hdf5"], indirect=True)
+def test_hdf5_gives_every_structure_back(exported: Exported) -> None:
+    with h5py.File(exported[0] / "dataset.h5") as file:
+        assert set(file) == set(exported[1]) and file["test/forces"].attrs["unit"] == "eV/Å"
+        for part, structures in exported[1].items():
+            group, last = file[part], np.cumsum(file[part]["n_atoms"][:], dtype=int)
+            assert len(last) == len(structures) and len(group["numbers"]) == sum(map(len, structures))
+            for index, (atoms, end) in enumerate(zip(structures, last, strict=True)):
+                own = slice(end - len(atoms), end)
+                back = Atoms(group["numbers"][own], group["positions"][own], cell=group["cell"][index], pbc=True)
+                # The extended XYZ of the dataset holds eight digits.
+                np.testing.assert_allclose(group["forces"][own], atoms.arrays["REF_forces"], atol=1e-7)
+                np.testing.assert_allclose(group["stress"][index], atoms.info["REF_stress"], atol=1e-7)
+                assert group["energy"][index] == pytest.approx(atoms.info["REF_energy"], abs=1e-7)
+                assert group["sid"].asstr()[index] == atoms.info["sid"]
+                if len(atoms) > 1:
+                    back.calc = EMT()
+                    assert back.get_potential_energy() == pytest.approx(atoms.info["REF_energy"], abs=1e-5)

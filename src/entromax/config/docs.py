@@ -41,7 +41,7 @@ snakemake --profile profiles/local --configfile my_first.yaml
 * A section that names its kind (`engine: emt`, `family: gap`) replaces a section of another kind as a whole.
 * The merged configuration is saved as `results/config.yaml`; given back to `--configfile` it repeats the campaign.
 * An unknown key, a wrong type or an impossible value stops the campaign before any job, in a message with file, key,
-  value and remedy. `./run` and `entromax check FILE` name the line of broken YAML, which Snakemake itself does not.
+  value and remedy. `./run` and `entromax check-config FILE` name the line of broken YAML, which Snakemake does not.
   Give nested keys in a file: Snakemake passes what stands in `--config a=b` on as text.
 * Lengths of the library are in units of d_nn, the nearest-neighbour distance of an element's ground state; all else is
   in eV, Å and K. Editors that read JSON schema complete keys with `workflow/schemas/config.schema.json`.

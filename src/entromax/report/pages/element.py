@@ -17,13 +17,14 @@ from entromax.report.topics import (
     library,
     properties,
     provenance,
+    regime,
     robustness,
     sweep,
     transfer,
 )
 from entromax.runtime import package_version
 
-TOPICS = (errors, error_bars, sweep, transfer, eos, robustness, active, properties, labels)
+TOPICS = (regime, errors, error_bars, sweep, transfer, eos, robustness, active, properties, labels)
 """Topics of one element, in the order of its report."""
 
 

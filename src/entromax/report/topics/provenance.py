@@ -59,13 +59,7 @@ def section(settings: CampaignSettings, elements: list[str]) -> Section:
     packages: Mapping[str, Any] = info.pop("packages")
     rows = [(str(key), str(value)) for key, value in info.items()]
     rows += [(name, str(version)) for name, version in packages.items()]
-    engines = sorted({settings.elements[name].reference.engine for name in elements})
-    cite = [f"entromax {info['entromax']} (see CITATION.cff).", *CITATIONS]
-    cite += [f"Features: {FEATURES[settings.library.features.name].citation}"]
-    cite += [f"Labels: {ENGINES[name].citation}" for name in engines]
-    cite += sorted({f"Potential: {FAMILIES[one.family].cite(one)}" for one in settings.potentials.values()})
-    properties = [PROPERTIES[name] for name in settings.validation.properties]
-    cite += [f"{one.title}: {one.citation}" for one in properties if one.citation]
+    cite = [f"entromax {info['entromax']} (see CITATION.cff).", *citations(settings, elements)]
     blocks = [
         Block(table=Table(("what", "value"), rows, wide=(1,))),
         Block(fold="Merged configuration", code=yaml.safe_dump(merged, sort_keys=False, allow_unicode=True)),
@@ -73,3 +67,16 @@ def section(settings: CampaignSettings, elements: list[str]) -> Section:
     ]
     lead = "What is needed to repeat this: the configuration below, given to --configfile, makes the campaign again."
     return Section("provenance", "Provenance", lead, blocks)
+
+
+def citations(settings: CampaignSettings, elements: list[str]) -> list[str]:
+    """Return what to cite beside entromax: method, features, engines, families, properties."""
+    engines = sorted({settings.elements[name].reference.engine for name in elements})
+    properties = [PROPERTIES[name] for name in settings.validation.properties]
+    return [
+        *CITATIONS,
+        f"Features: {FEATURES[settings.library.features.name].citation}",
+        *(f"Labels: {ENGINES[name].citation}" for name in engines),
+        *sorted({f"Potential: {FAMILIES[one.family].cite(one)}" for one in settings.potentials.values()}),
+        *(f"{one.title}: {one.citation}" for one in properties if one.citation),
+    ]
