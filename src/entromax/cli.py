@@ -222,7 +222,8 @@ def _check(potential: Path, structures: Path, output: Path | None) -> None:
         found.to_csv(temporary, index=False)
     table = Table(box=None, pad_edge=False)
     for column in found:
-        table.add_column(LIMITS.get(column, column), justify="left" if column in ("name", "outside") else "right")
+        justify: Any = "left" if column in ("name", "outside") else "right"
+        table.add_column(LIMITS.get(column, column), justify=justify, overflow="fold")
     for row in found.to_dict("records"):
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else escape(str(value)) for value in row.values()))
     Console().print(table)

@@ -151,6 +151,13 @@ rule report_element:
             property=PROPERTIES,
         ),
         if_any(
+            config["validation"]["lammps"]["run"],
+            expand(
+                "<results>/{{element}}/validation/{potential}/lammps.json",
+                potential=POTENTIALS,
+            ),
+        ),
+        if_any(
             TRANSFER["structures"],
             expand(
                 "<results>/{{element}}/validation/{potential}/{what}.json",

@@ -122,6 +122,30 @@ rule validate_robustness:
         "../../scripts/validate_robustness.py"
 
 
+rule validate_lammps:
+    input:
+        train="<results>/{element}/dataset/train.extxyz",
+        test="<results>/{element}/dataset/test.extxyz",
+        reference="<results>/{element}/labels/reference.extxyz",
+        potential="<results>/{element}/potentials/{potential}",
+    output:
+        metrics="<results>/{element}/validation/{potential}/lammps.json",
+        input="<results>/{element}/validation/{potential}/lammps/in.lammps",
+        data="<results>/{element}/validation/{potential}/lammps/crystal.data",
+    log:
+        "<logs>/validate_lammps/{element}/{potential}.log",
+    benchmark:
+        "<benchmarks>/validate_lammps/{element}/{potential}.tsv"
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        ground_state=lookup(dpath="elements/{element}/ground_state", within=config),
+        lammps=lookup(dpath="validation/lammps", within=config),
+        seed=SEED,
+    script:
+        "../../scripts/validate_lammps.py"
+
+
 rule label_property:
     output:
         result="<results>/{element}/labels/properties/{property}.json",

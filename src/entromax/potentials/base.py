@@ -49,10 +49,14 @@ class Family(Entry, ABC, Generic[S]):
     Attributes:
         settings: the pydantic model of its settings.
         error_bars: its calculators answer ``energy_std`` and ``forces_std`` (see ``load``).
+        lammps_package: package of LAMMPS that has its pair style; empty without one.
+        lammps_gpu: how LAMMPS is said to run it on a GPU; empty where nothing is known.
     """
 
     settings: type[S]
     error_bars: ClassVar[bool] = False
+    lammps_package: ClassVar[str] = ""
+    lammps_gpu: ClassVar[str] = ""
 
     def facts(self) -> list[str]:
         """Return what a user should know beside the settings; see ``Entry.facts``."""

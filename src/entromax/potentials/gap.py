@@ -60,6 +60,7 @@ class GapFamily(Family[GapSettings]):
     licence = "academic (GAP); GPL-2.0 (QUIP)"
     requires = "quippy"
     remedy = "install quippy-ase (see envs/)"
+    lammps_package = "ML-QUIP"
 
     def fit(self, data: FitData, settings: GapSettings, folder: Path) -> dict[str, Any]:
         """Fit with ``gap_fit``; see ``Family.fit``."""

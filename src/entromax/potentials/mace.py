@@ -52,6 +52,11 @@ class MaceFamily(Family[MaceSettings]):
     licence = "MIT"
     requires = "mace"
     remedy = "pip install entromax[mace]"
+    lammps_package = "ML-MACE"
+    lammps_gpu = (
+        "`mliap`, with ML-IAP for Python and KOKKOS: mace_create_lammps_model mace.model --format=mliap, then "
+        "pair_style mliap unified mace.model-mliap_lammps.pt 0"
+    )
 
     def fit(self, data: FitData, settings: MaceSettings, folder: Path) -> dict[str, Any]:
         """Train with ``mace_run_train``; see ``Family.fit``."""

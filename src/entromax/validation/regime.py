@@ -23,10 +23,11 @@ from entromax.structures.io import read_structures
 from entromax.validation.distance import distance_to_training
 
 BELOW = 0.05
-"""A relaxed crystal may lie so far below the lowest training structure [eV/atom]; what is lower fell into a hole."""
+"""So far below all crystals and training structures [eV/atom] a structure may lie; what is lower fell into a hole."""
 COVERED = 0.95
 """Part of the test set that lies within the largest distance of the regime."""
-TABLE = "errors_structures.csv"
+TABLE, CRYSTALS = "errors_structures.csv", "eos_parameters.csv"
+"""Tables of ``validate_errors`` and ``validate_eos``."""
 LIMITS = {
     "volume": "volume [Å³/atom]",
     "energy": "energy [eV/atom]",
@@ -39,11 +40,11 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Regime:
-    """What the training and test structures of a potential covered.
+    """What the training and test structures of a potential, and the crystals of its E(V) curves, covered.
 
     Attributes:
         volume: smallest and largest of the training set [Å^3/atom].
-        energy: lowest and highest of the training set [eV/atom].
+        energy: lowest of crystals and training set, highest of the training set [eV/atom].
         distance: to the training set, within which 95 % of the test structures lie [standard deviations of a feature].
     """
 
@@ -71,22 +72,30 @@ class Regime:
         return [words for words, true in found.items() if true]
 
 
-def regime(table: pd.DataFrame) -> Regime | None:
-    """Return the regime of a potential from its errors, structure by structure.
+def read_regime(folder: Path) -> Regime | None:
+    """Return the regime of a potential from the folder with its tests; None where these are not (all) there."""
+    if not ((folder / TABLE).is_file() and (folder / CRYSTALS).is_file()):
+        return None
+    return regime(pd.read_csv(folder / TABLE), pd.read_csv(folder / CRYSTALS))
+
+
+def regime(table: pd.DataFrame, crystals: pd.DataFrame) -> Regime | None:
+    """Return the regime of a potential from its tests.
 
     Args:
         table: of ``validate_errors``, columns ``split``, ``volume``, ``energy_reference``, ``distance``.
+        crystals: of ``validate_eos``, columns ``source`` and ``energy``.
 
     Returns:
-        None when there are no training or no held-out structures in it.
+        None when there are no training or no held-out structures.
     """
     train, test = table[table["split"] == "train"], table[table["split"].isin(["validation", "test"])]
     if train.empty or test.empty:
         return None
-    volumes, energies = (train[name].to_numpy() for name in ("volume", "energy_reference"))
+    known = crystals.loc[crystals["source"] == "reference", "energy"].dropna()
     return Regime(
-        (float(volumes.min()), float(volumes.max())),
-        (float(energies.min()), float(energies.max())),
+        (float(train["volume"].min()), float(train["volume"].max())),
+        (float(min(train["energy_reference"].min(), *known)), float(train["energy_reference"].max())),
         float(np.quantile(test["distance"], COVERED)),
     )
 
@@ -141,15 +150,20 @@ def check_structures(potential: str | Path, structures: str | Path) -> pd.DataFr
 
 def _tested(element: ElementFolder, name: str) -> tuple[Regime, Sequence[Atoms], FeatureSettings]:
     """Return the regime of a potential, its training set, and the features in whose space distances are measured."""
-    table = element.validation(name) / TABLE
+    tests = element.validation(name)
     sets = [element.dataset / "train.extxyz", element.dataset / "extxyz/train.extxyz"]
     configs = [element.root / "config.yaml", element.root.parent / "config.yaml"]
-    for wanted, places in (("errors", [table]), ("training set", sets), ("configuration", configs)):
+    for what, places in (
+        ("errors", [tests / TABLE]),
+        ("crystals", [tests / CRYSTALS]),
+        ("training set", sets),
+        ("configuration", configs),
+    ):
         if not any(path.is_file() for path in places):
-            raise ConfigError(f"{places[0]}: {wanted} of the potential not found; run its campaign up to its report")
-    known = regime(pd.read_csv(table))
+            raise ConfigError(f"{places[0]}: {what} of the potential not found; run its campaign up to its report")
+    known = read_regime(tests)
     if known is None:
-        raise ConfigError(f"{table}: has no held-out structures; raise dataset.test_fraction")
+        raise ConfigError(f"{tests / TABLE}: has no held-out structures; raise dataset.test_fraction")
     training, config = (next(path for path in places if path.is_file()) for places in (sets, configs))
     features = FeatureSettings.model_validate(read_yaml(config)["library"]["features"])
     return known, read_structures(training), features

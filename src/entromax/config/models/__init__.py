@@ -27,6 +27,7 @@ from entromax.config.models.reference import (
     ReferenceSettings,
 )
 from entromax.config.models.validation import (
+    LammpsRunSettings,
     PropertySettings,
     RobustnessSettings,
     TransferSettings,
@@ -46,6 +47,7 @@ __all__ = [
     "FamilySettings",
     "FeatureSettings",
     "LabelSettings",
+    "LammpsRunSettings",
     "LibrarySettings",
     "OptimiserSettings",
     "PotentialSettings",

@@ -30,6 +30,19 @@ class RobustnessSettings(Settings):
     relaxation_steps: int = Field(60, ge=10, description="steps after which a relaxation ends")
 
 
+class LammpsRunSettings(Settings):
+    """Every potential run in LAMMPS: compared with ASE, dynamics at constant energy, speed."""
+
+    run: bool = Field(True, description="do it")
+    command: str = Field("lmp", min_length=1, description="the program; the one that pip installs has no PACE and QUIP")
+    structures: int = Field(10, ge=1, le=1000, description="structures on which LAMMPS and ASE are compared")
+    atoms: int = Field(32, ge=1, le=100_000, description="atoms of the dynamics, at least")
+    steps: int = Field(1000, ge=20, description="steps of 1 fs of the dynamics")
+    through_python: bool = Field(
+        False, description="dynamics of potentials that this LAMMPS has no pair style for, too; as slow as with ASE"
+    )
+
+
 class TransferSettings(Settings):
     """Transfer test: the library against a conventional set, each tested on both (METHOD section 9.2)."""
 
@@ -74,4 +87,5 @@ class ValidationSettings(Settings):
     )
     property_settings: PropertySettings = PropertySettings()
     robustness: RobustnessSettings = RobustnessSettings()
+    lammps: LammpsRunSettings = LammpsRunSettings()
     transfer: TransferSettings = TransferSettings()

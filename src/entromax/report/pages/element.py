@@ -14,6 +14,7 @@ from entromax.report.topics import (
     error_bars,
     errors,
     labels,
+    lammps,
     library,
     properties,
     provenance,
@@ -24,7 +25,7 @@ from entromax.report.topics import (
 )
 from entromax.runtime import package_version
 
-TOPICS = (regime, errors, error_bars, sweep, transfer, eos, robustness, active, properties, labels)
+TOPICS = (regime, errors, error_bars, sweep, transfer, eos, robustness, lammps, active, properties, labels)
 """Topics of one element, in the order of its report."""
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from entromax.report.kit import Block, Cell, Section, Table, number
 from entromax.report.results import ElementResults, PotentialResults, read_csv
-from entromax.validation.regime import TABLE, inside, regime
+from entromax.validation.regime import TABLE, inside, read_regime
 
 
 def section(results: ElementResults) -> Section:
@@ -24,16 +24,16 @@ def section(results: ElementResults) -> Section:
 
 
 def _box(potential: PotentialResults, prefix: str) -> list[Block]:
-    table = read_csv(potential.folder / TABLE)
-    known = None if table.empty else regime(table)
+    known = read_regime(potential.folder)
     if known is None:
         return []
+    table = read_csv(potential.folder / TABLE)
     held_out = table[table["split"].isin(["validation", "test"])]
     within = inside(held_out, known)
     lowest, highest = known.energy
     rows: list[Sequence[Cell | str]] = [
         ("volume", f"{number(known.volume[0])} to {number(known.volume[1])} Å³/atom"),
-        ("energy above the lowest structure", f"up to {number(highest - lowest)} eV/atom"),
+        ("energy above the lowest crystal or structure", f"up to {number(highest - lowest)} eV/atom"),
         ("distance to the training set", f"up to {number(known.distance)} σ"),
         *(("temperature of dynamics", text) for text in _survived(potential.runs)),
         ("errors inside", _errors(held_out[within])),
