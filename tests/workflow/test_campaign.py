@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import yaml
 
 from entromax.cli import main
 from entromax.config import load_campaign
-from entromax.structures.io import read_structures
+from entromax.structures.io import read_structures, write_structures
 from tests.support.campaigns import EMT, ROOT, snakemake
 
 
@@ -158,3 +160,65 @@ def test_report_of_snakemake_is_made_offline(emt_campaign: Path) -> None:
 def test_every_figure_of_a_campaign_has_its_data_beside_it(emt_campaign: Path) -> None:
     for path in (emt_campaign / "results").rglob("*.png"):
         assert len(pd.read_csv(path.with_suffix(".csv"))) > 0, path
+
+
+@pytest.fixture(scope="module")
+def published(emt_campaign: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("deposit") / "Al"
+    arguments = ["publish", "Al", "--output", str(folder), "--author", "Ada Example"]
+    assert main(["--results", str(emt_campaign / "results"), *arguments]) == 0
+    return folder
+
+
+def test_what_is_published_can_be_used_by_a_stranger(published: Path, emt_campaign: Path) -> None:
+    """The script of README.md is run as it stands, in the folder, by a Python that knows nothing of the campaign."""
+    (script,) = re.findall(r"```python\n(.*?)```", (published / "README.md").read_text(), flags=re.DOTALL)
+    run = subprocess.run([sys.executable, "-c", script], cwd=published, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    errors = json.loads((emt_campaign / "results/Al/validation/gap/errors.json").read_text())["splits"]["test"]
+    said = re.search(r"RMSE of (\d+) structures: (\S+) meV/atom", run.stdout)
+    assert said and int(said[1]) == errors["structures"]
+    assert float(said[2]) == pytest.approx(errors["energy_rmse"], abs=0.01)
+
+
+def test_what_is_published_is_whole_and_names_its_authors(published: Path, emt_campaign: Path) -> None:
+    run = subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=published, capture_output=True)
+    assert run.returncode == 0, run.stderr
+    listed = {line.split("  ", 1)[1] for line in (published / "SHA256SUMS").read_text().splitlines()}
+    files = {str(path.relative_to(published)) for path in published.rglob("*") if path.is_file()}
+    assert listed == files - {"SHA256SUMS"}
+    citation = yaml.safe_load((published / "CITATION.cff").read_text())
+    assert citation["authors"] == [{"name": "Ada Example"}] and citation["license"] == "CC-BY-4.0"
+    assert {"entromax", "emt", "gap"} <= {entry["title"] for entry in citation["references"]}
+    assert str(emt_campaign) not in "".join(path.read_text(errors="replace") for path in published.glob("*.*"))
+
+
+def test_publishing_refuses_what_is_not_finished_and_what_is_not_its_own(
+    emt_campaign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = ["--results", str(emt_campaign / "results"), "publish"]
+    assert main([*results, "Cu", "--output", str(tmp_path / "new")]) == 2
+    assert "has no element 'Cu'; choose from Al" in capsys.readouterr().err
+    assert main([*results, "Al", "--output", str(tmp_path)]) == 2
+    assert "exists and is no published folder" in capsys.readouterr().err
+    (tmp_path / "results").mkdir()
+    shutil.copy(emt_campaign / "results/config.yaml", tmp_path / "results")
+    assert main(["--results", str(tmp_path / "results"), "publish", "Al", "--output", str(tmp_path / "new")]) == 2
+    assert "run the campaign to its end first" in capsys.readouterr().err and not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("where", ["campaign", "deposit"])
+def test_structures_are_told_inside_from_outside(
+    where: str, emt_campaign: Path, published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train = read_structures(emt_campaign / "results/Al/dataset/train.extxyz")
+    known = max((atoms for atoms in train if len(atoms) > 1), key=lambda atoms: atoms.get_volume() / len(atoms))
+    squeezed = known.copy()
+    squeezed.set_cell(known.cell * 0.5, scale_atoms=True)
+    write_structures(tmp_path / "mine.extxyz", [known, squeezed])
+    root = emt_campaign / "results/Al" if where == "campaign" else published
+    assert main(["check", str(root / "potentials/gap"), str(tmp_path / "mine.extxyz")]) == 0
+    table = pd.read_csv(tmp_path / "mine_check.csv", keep_default_na=False)
+    assert table["outside"][0] == "" and table["distance"][0] < 1e-5
+    assert "compressed" in table["outside"][1] and "far from the training set" in table["outside"][1]
+    assert "1 of 2 structures lie inside" in capsys.readouterr().out

@@ -127,7 +127,6 @@ def check_structures(potential: str | Path, structures: str | Path) -> pd.DataFr
         raise ConfigError(f"{folder}: holds no potential (no {CARD}); name a folder such as results/Al/potentials/ace")
     card = json.loads((folder / CARD).read_text())
     element = ElementFolder(folder.resolve().parents[1])
-    known, training, features = _tested(element, folder.resolve().name)
     try:
         given: list[Atoms] = ase.io.read(structures, index=":")
     except Exception as error:  # every format of ASE fails in its own way
@@ -136,6 +135,7 @@ def check_structures(potential: str | Path, structures: str | Path) -> pd.DataFr
     if strangers or not given:
         what = f"holds {', '.join(sorted(strangers))}" if strangers else "is empty"
         raise ConfigError(f"{structures}: {what}; this is a potential of {card['element']}")
+    known, training, features = _tested(element, folder.resolve().name)
     roomy = [with_room(atoms, 2 * features.cutoff * card["d_nn"]) for atoms in given]
     distances = distance_to_training(roomy, training, d_nn=card["d_nn"], features=features)
     calculator = load_potential(folder)
