@@ -2,7 +2,7 @@
 
     python -m docs.make.people lammps RESULTS [RESULTS ...]
 
-Each call writes its own key and leaves the others as they are. ``lammps`` gathers what `validate_lammps` has measured in
+Each call writes its own key and leaves the others as they are. ``lammps`` gathers what `validate_lammps` measured in
 campaigns: the largest differences to ASE and the speed, by family.
 """
 

@@ -37,7 +37,10 @@ def citation_file(campaign: CampaignSettings, element: str, authors: Sequence[st
     """
     engine = ENGINES[campaign.elements[element].reference.engine]
     programs = {engine.name: engine.citation}
-    programs |= {one.family: FAMILIES[one.family].cite(one) for one in campaign.potentials.values()}
+    for name, one in campaign.potentials.items():
+        family = FAMILIES[one.family]
+        # One made elsewhere goes by its own name: there may be several, each with authors of its own.
+        programs[family.name if family.requires else name] = family.cite(one)
     return {
         "cff-version": "1.2.0",
         "message": "If you use these potentials or structures, cite this deposit and the references.",
