@@ -62,7 +62,7 @@ class Dynamics:
     Attributes:
         drift: slope of the total energy [meV/atom/ps].
         fluctuation: its standard deviation about that line [meV/atom].
-        atom_steps_per_second: speed on one core.
+        atom_steps_per_second: of CPU time of one core.
     """
 
     drift: float
@@ -106,7 +106,7 @@ def run_program(command: str, commands: str, folder: Path) -> None:
         log = folder / LOG
         text = (log.read_text(errors="replace") if log.is_file() else "") + run.stderr
         said = re.findall(r"ERROR.*?: (.*?)(?: \(src|\n|$)", text) or [f"exit code {run.returncode}"]
-        raise LammpsError(said[0].strip())
+        raise LammpsError(said[0].strip().rstrip("."))
 
 
 def run_structures(command: str, potential: str, structures: Sequence[Atoms], folder: Path) -> list[Results]:
@@ -158,4 +158,6 @@ def read_dynamics(log: Path, atoms: int, timestep: float) -> Dynamics:
     times, energies = table[:, 0] * timestep, 1000 * table[:, 3] / atoms
     slope, start = np.polyfit(times, energies, 1)
     rest = energies - slope * times - start
-    return Dynamics(float(slope), float(rest.std()), atoms * int(rows[3]) / max(float(rows[2]), 1e-9))
+    use = re.search(r"([\d.]+)% CPU use", text)  # others may share the machine
+    cpu = float(rows[2]) * (float(use[1]) / 100 if use else 1.0)
+    return Dynamics(float(slope), float(rest.std()), atoms * int(rows[3]) / max(cpu, 1e-9))
