@@ -223,7 +223,7 @@ def _check(potential: Path, structures: Path, output: Path | None) -> None:
     table = Table(box=None, pad_edge=False)
     for column in found:
         justify: Any = "left" if column in ("name", "outside") else "right"
-        table.add_column(LIMITS.get(column, column), justify=justify, overflow="fold")
+        table.add_column(LIMITS.get(str(column), str(column)), justify=justify, overflow="fold")
     for row in found.to_dict("records"):
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else escape(str(value)) for value in row.values()))
     Console().print(table)

@@ -1,6 +1,8 @@
 """LAMMPS runs what was fitted: with the pair style where it has one, through Python where it has none."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from entromax.potentials.external import ExternalSettings
 from entromax.potentials.lammps_program import LammpsError
 from entromax.potentials.lammps_python import run_structures
 from entromax.potentials.snap import SnapSettings
+from entromax.report.topics.lammps import PYTHON
 from entromax.structures import write_structures
 from entromax.validation.lammps import validate_lammps
 from tests.support import emt_cells
@@ -63,6 +66,15 @@ def test_the_input_file_runs_as_it_stands(folder: Path, tmp_path: Path) -> None:
     run(folder, "snap")
     text = (folder / "tests_snap/in.lammps").read_text()
     assert "NOT RUN" not in text and "pair_coeff * * snap Al.snapcoeff Al.snapparam Al" in text
+
+
+def test_the_script_of_the_report_runs_as_it_stands(folder: Path) -> None:
+    """Beside crystal.data, by a Python of its own; only the number of steps is smaller."""
+    run(folder, "emt", QUICK.model_copy(update={"steps": 20}))
+    script = PYTHON.format(folder=folder / "emt", element="Al").replace("run 1000", "run 20")
+    done = subprocess.run([sys.executable, "-c", script], cwd=folder / "tests_emt", capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Loop time of" in (folder / "tests_emt/log.lammps").read_text()
 
 
 def test_other_coefficients_than_those_of_ase_are_found(folder: Path) -> None:

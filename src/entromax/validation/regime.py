@@ -128,7 +128,7 @@ def check_structures(potential: str | Path, structures: str | Path) -> pd.DataFr
     card = json.loads((folder / CARD).read_text())
     element = ElementFolder(folder.resolve().parents[1])
     try:
-        given: list[Atoms] = ase.io.read(structures, index=":")
+        given: list[Atoms] = list(ase.io.iread(structures))
     except Exception as error:  # every format of ASE fails in its own way
         raise ConfigError(f"{structures}: ASE cannot read it: {type(error).__name__}: {error}") from error
     strangers = {str(symbol) for atoms in given for symbol in atoms.symbols} - {card["element"]}

