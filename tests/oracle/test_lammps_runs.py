@@ -24,7 +24,7 @@ FAMILIES = {
     "snap": SnapSettings(twojmax=4, folds=4),
     "emt": ExternalSettings(calculator="ase.calculators.emt:EMT"),
 }
-QUICK = LammpsRunSettings(structures=4, atoms=8, steps=200, through_python=True)
+QUICK = LammpsRunSettings(compared=4, atoms=8, steps=200, through_python=True)
 
 
 @pytest.fixture(scope="module")

@@ -18,13 +18,13 @@ ROOT = Path(__file__).parents[2]
 KINDS = {
     "engine": (ENGINES, Engine, "emt gpaw lammps plugin qe vasp"),
     "feature set": (FEATURES, FeatureSet, "bispectrum power_spectrum"),
-    "family": (FAMILIES, Family, "ace gap mace plugin snap"),
+    "family": (FAMILIES, Family, "ace external gap mace plugin snap"),
     "property": (
         PROPERTIES,
         Property,
         "bain dimer elastic expansion hexagonal lattice melt phases phonons stacking_fault surfaces trigonal vacancy",
     ),
-    "format": (FORMATS, ExportFormat, "deepmd extxyz fitsnap mace pacemaker"),
+    "format": (FORMATS, ExportFormat, "deepmd extxyz fitsnap hdf5 mace pacemaker"),
 }
 
 

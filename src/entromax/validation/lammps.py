@@ -62,7 +62,7 @@ def validate_lammps(
     card = json.loads((Path(potential) / CARD).read_text())
     calculator, element = load_potential(potential), card["element"]
     every = [atoms for path in datasets for atoms in without_free_atoms(read_structures(path))]
-    structures = [bare(atoms) for atoms in every[: settings.structures]]
+    structures = [bare(atoms) for atoms in every[: settings.compared]]
     crystal = supercell(lowest_crystal(reference, ground_state), settings.atoms, symmetric=False)
     motion = dynamics_commands(TEMPERATURE, TIMESTEP, settings.steps, seed)
     with tempfile.TemporaryDirectory(prefix="entromax-") as name:

