@@ -24,7 +24,8 @@ def lammps(folders: Sequence[str]) -> dict[str, Any]:
     for path in sorted(path for folder in folders for path in Path(folder).glob("*/validation/*/lammps.json")):
         run, name = read_json(path), path.parent.name
         card = read_json(path.parents[2] / "potentials" / name / "potential.json")
-        families[card["family"]] = {"element": card["element"], **{key: run[key] for key in SHOWN}}
+        fitted = {key: card[key] for key in ("element", "training_structures", "settings")}
+        families[card["family"]] = {**fitted, **{key: run[key] for key in SHOWN}}
         version = run["lammps"]
     if not families:
         raise SystemExit(f"{', '.join(folders)}: hold no validation/*/lammps.json; set validation.lammps.run: true")
