@@ -139,7 +139,7 @@ rule report_element:
         expand(
             "<results>/{{element}}/validation/{potential}/{what}.json",
             potential=POTENTIALS,
-            what=["errors", "eos", "robustness"],
+            what=["errors", "eos", "robustness", "scorecard"],
         ),
         expand(
             "<results>/{{element}}/validation/{potential}/error_bars.json",

@@ -197,3 +197,26 @@ rule validate_property:
         seed=SEED,
     script:
         "../../scripts/validate_property.py"
+
+
+rule validate_scorecard:
+    input:
+        parameters="<results>/{element}/validation/{potential}/eos_parameters.csv",
+        robustness="<results>/{element}/validation/{potential}/robustness.json",
+        structures="<results>/{element}/validation/{potential}/errors_structures.csv",
+        forces="<results>/{element}/validation/{potential}/errors_forces.parquet",
+        properties=expand(
+            "<results>/{{element}}/validation/{{potential}}/properties/{property}.json",
+            property=PROPERTIES,
+        ),
+    output:
+        scorecard="<results>/{element}/validation/{potential}/scorecard.json",
+    log:
+        "<logs>/validate_scorecard/{element}/{potential}.log",
+    conda:
+        "../../envs/entromax.yaml"
+    params:
+        element=lookup(dpath="elements/{element}", within=config),
+        scorecard=lookup(dpath="validation/scorecard", within=config),
+    script:
+        "../../scripts/validate_scorecard.py"

@@ -7,7 +7,6 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator, Calculator, all_changes
 
-from entromax.config.models import Thresholds
 from entromax.contracts.requirements import check_entry, require, require_close
 from entromax.registry import PROPERTIES
 from entromax.structures.geometry import bare
@@ -58,7 +57,6 @@ def check_property(one: Property, calculator: BaseCalculator, case: Case, *, tol
     """
     check_entry(one, PROPERTIES)
     require(one.title and one.explanation, f"{one.name}: title or explanation is missing; the report shows both")
-    require(set(one.thresholds.values()) <= set(Thresholds.model_fields), f"{one.name}: thresholds name no field")
     require(one.not_applicable(case) == "", f"the case does not suit: {one.not_applicable(case)}")
     result = run_property(one, calculator, case)
     require(result.state == "done", f"{one.name} with a sound potential: {result.state}, {result.reason}")

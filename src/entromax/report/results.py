@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from entromax.config.models import CampaignSettings, Thresholds
 from entromax.layout import ElementFolder
+from entromax.validation.scorecard import Row
 
 
 class Written(BaseModel):
@@ -59,12 +60,39 @@ class CrystalEos(Written):
     phase_energy_error: float | None = None
 
 
+@dataclass(frozen=True)
+class Scorecard:
+    """Verdict on a potential (``validate_scorecard``)."""
+
+    passed: bool
+    rows: list[Row]
+
+    @property
+    def failing(self) -> list[Row]:
+        """Rows that fail."""
+        return [row for row in self.rows if row.passes is False]
+
+    @property
+    def missing(self) -> list[Row]:
+        """Rows without a verdict that the potential needs to pass."""
+        return [row for row in self.rows if row.passes is None and row.required]
+
+
 class Relaxations(Written):
     """How relaxations of random cells ended."""
 
     runs: int = 0
     physical: int = 0
     converged: int = 0
+
+
+class Crystal(Written):
+    """The ground state at room temperature: did it stay itself?"""
+
+    state: Literal["physical", "failed", "skipped"]
+    reason: str = ""
+    lindemann: float | None = None
+    neighbours_lost: int | None = None
 
 
 class ConstantEnergy(Written):
@@ -86,6 +114,7 @@ class Robustness(Written):
     median_failure: float | None
     relaxations: Relaxations = Relaxations()
     nve: ConstantEnergy
+    crystal: Crystal | None = None  # campaigns before its time do not have it
     microseconds_per_atom_step: float | None
 
     @property
@@ -154,6 +183,7 @@ class PotentialResults:
     runs: pd.DataFrame
     transfer: Transfer | None
     error_bars: dict[str, ErrorBars]
+    scorecard: Scorecard | None = None
 
 
 @dataclass(frozen=True)
@@ -227,6 +257,7 @@ def load_potential_results(folder: Path, name: str) -> PotentialResults:
     errors = read_json(tests / "errors.json").get("splits", {})
     crystals = read_json(tests / "eos.json").get("crystals", {})
     bars = read_json(tests / "error_bars.json")
+    card = read_json(tests / "scorecard.json")
     return PotentialResults(
         name=name,
         folder=tests,
@@ -241,6 +272,7 @@ def load_potential_results(folder: Path, name: str) -> PotentialResults:
         error_bars={
             key: ErrorBars.model_validate({**bars[key], "unit": unit}) for key, unit in bars.get("units", {}).items()
         },
+        scorecard=Scorecard(card["passed"], [Row(**row) for row in card["rows"]]) if card else None,
     )
 
 

@@ -30,6 +30,7 @@ from entromax.validation.dynamics import (
     nve_run,
     relaxation,
 )
+from entromax.validation.stability import ROOM_TEMPERATURE, crystal_run
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +40,13 @@ RELAXED_VOLUME = (0.85, 1.6)
 """Their volume per atom over that of the ground state."""
 
 
+CRYSTAL = "crystal"
+"""Kind of the run in which the ground state must stay itself."""
+
+
 @dataclass(frozen=True)
 class Task:
-    """One run: ``kind`` is hot, relaxation or nve; every run has random numbers of its own."""
+    """One run: ``kind`` is hot, relaxation, nve or crystal; every run has random numbers of its own."""
 
     kind: str
     repeat: int = 0
@@ -50,7 +55,7 @@ class Task:
 
     def rng(self, seed: int) -> np.random.Generator:
         """Return the random numbers of this run: adding or leaving out others changes nothing in it."""
-        number = ("hot", "relaxation", "nve").index(self.kind)
+        number = ("hot", "relaxation", "nve", CRYSTAL).index(self.kind)
         return np.random.default_rng(
             [seed, number, self.repeat, round(1000 * self.temperature), round(1e6 * self.compression)]
         )
@@ -64,6 +69,11 @@ def tasks(settings: RobustnessSettings) -> list[Task]:
         *(Task("hot", repeat, temperature, compression) for compression, temperature, repeat in grid),
         *(Task("relaxation", repeat) for repeat in range(settings.relaxations)),
     ]
+
+
+def all_tasks(settings: RobustnessSettings) -> list[Task]:
+    """Return what the robustness test runs: :func:`tasks` and the ground state at room temperature."""
+    return [Task(CRYSTAL, temperature=ROOM_TEMPERATURE), *tasks(settings)]
 
 
 def random_start(crystal: Atoms, min_distance: float, rng: np.random.Generator) -> Atoms:
@@ -97,6 +107,9 @@ def run_task(
         distance = settings.min_distance_ratio * 2 * covalent_radii[crystal.numbers[0]]
         start = random_start(crystal, distance, rng)
         row = relaxation(start, calculator, floor=floor, settings=settings, watch=watch)
+    elif task.kind == CRYSTAL:
+        large = supercell(crystal, settings.crystal_atoms, symmetric=False)
+        row = crystal_run(large, calculator, floor=floor, settings=settings, rng=rng, watch=watch)
     elif task.kind == "nve":
         row = nve_run(
             cell, calculator, temperature=task.temperature, floor=floor, settings=settings, rng=rng, watch=watch
@@ -128,7 +141,7 @@ def run_robustness(
         seed: of velocities, thermostat and random cells.
     """
     return summarise_runs(
-        [run_task(task, crystal, calculator, settings, seed) for task in tasks(settings)], settings.timestep
+        [run_task(task, crystal, calculator, settings, seed) for task in all_tasks(settings)], settings.timestep
     )
 
 
@@ -142,11 +155,12 @@ def summarise_runs(rows: list[dict[str, Any]], timestep: float) -> tuple[pd.Data
     Returns:
         One row per run of ``hot_run`` and ``relaxation``, and a summary: of the hot runs ``runs``, ``physical``,
         ``skipped``, ``fraction`` (None when nothing could be tested) and ``median_failure`` (time to failure, fs; None
-        without failures); ``relaxations`` (``runs``, ``physical``, ``converged``); ``nve``; ``seconds``;
-        ``microseconds_per_atom_step`` of the dynamics.
+        without failures); ``relaxations`` (``runs``, ``physical``, ``converged``); ``nve``; ``crystal`` (None
+        where it was not run); ``seconds``; ``microseconds_per_atom_step`` of the dynamics.
     """
     nve = next(row for row in rows if row["kind"] == "nve")
-    table = pd.DataFrame([row for row in rows if row["kind"] != "nve"])
+    crystal = next((row for row in rows if row["kind"] == CRYSTAL), None)
+    table = pd.DataFrame([row for row in rows if row["kind"] not in ("nve", CRYSTAL)])
     hot = table[table["kind"] == "hot"]
     relaxed = table[table["kind"] == "relaxation"]
     tested, failed = hot[hot["state"] != "skipped"], hot[hot["state"] == "failed"]
@@ -163,11 +177,16 @@ def summarise_runs(rows: list[dict[str, Any]], timestep: float) -> tuple[pd.Data
             "physical": int((relaxed["state"] == "physical").sum()),
             "converged": sum(bool(row["converged"]) for row in rows if row["kind"] == "relaxation"),
         },
-        "nve": {key: value for key, value in nve.items() if key not in ("kind", "repeat")},
-        "seconds": float(table["seconds"].sum() + nve["seconds"]),
+        "nve": _plain(nve),
+        "crystal": None if crystal is None else _plain(crystal),
+        "seconds": float(sum(row["seconds"] for row in rows)),
         "microseconds_per_atom_step": 1e6 * moving / atom_steps if atom_steps else None,
     }
     return table, summary
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in ("kind", "repeat")}
 
 
 def _run_part(
@@ -189,7 +208,7 @@ def run_parallel(
     Which process makes a run does not change it. Processes are forked: started anew, each would import the script of
     the rule again.
     """
-    everything = tasks(settings)
+    everything = all_tasks(settings)
     parts = [everything[k::workers] for k in range(min(workers, len(everything)))]
     if len(parts) == 1:
         rows = _run_part(potential, everything, crystal, settings, seed)

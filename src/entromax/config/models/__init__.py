@@ -30,6 +30,7 @@ from entromax.config.models.validation import (
     LammpsRunSettings,
     PropertySettings,
     RobustnessSettings,
+    ScorecardSettings,
     TransferSettings,
     ValidationSettings,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "PropertySettings",
     "ReferenceSettings",
     "RobustnessSettings",
+    "ScorecardSettings",
     "SeedSettings",
     "Settings",
     "Thresholds",

@@ -14,16 +14,11 @@ from entromax.registry import FAMILIES
 
 
 class Thresholds(Settings):
-    """Traffic lights of the report: up to the first number green, up to the second amber, beyond it red."""
+    """Traffic lights of what the scorecard does not judge: green up to the first number, amber up to the second."""
 
-    energy_rmse: Range = Field([20.0, 60.0], description="energy RMSE on the test set [meV/atom]")
-    force_rmse: Range = Field([0.15, 0.5], description="force RMSE on the test set [eV/Å]")
-    volume_error: Range = Field([1.0, 3.0], description="|V0 - V0(DFT)| / V0(DFT) [%]")
-    bulk_modulus_error: Range = Field([10.0, 25.0], description="|B - B(DFT)| / B(DFT) [%]")
-    phase_energy_error: Range = Field([10.0, 50.0], description="phase energies and paths against DFT [meV/atom]")
+    path_error: Range = Field([10.0, 50.0], description="energies along transformation paths [meV/atom]")
     property_error: Range = Field([10.0, 25.0], description="other properties against DFT, else published [%]")
     failed_labels: Range = Field([5.0, 20.0], description="structures without a label [%]")
-    unphysical_runs: Range = Field([1.0, 35.0], description="robustness runs that turn unphysical [%]")
 
 
 class CampaignSettings(Settings):

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from entromax.config.elements import ELEMENTS
 from entromax.config.models.base import Positive, Settings
 from entromax.registry import PROPERTIES
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     PropertyName = str
 else:
     PropertyName = Literal[tuple(PROPERTIES)]
-CHEAP_BY_DFT: list[PropertyName] = ["lattice", "elastic", "bain", "trigonal", "hexagonal"]
+CHEAP_BY_DFT: list[PropertyName] = ["lattice", "elastic", "zone_boundary", "bain", "trigonal", "hexagonal"]
 
 
 class RobustnessSettings(Settings):
@@ -28,6 +29,10 @@ class RobustnessSettings(Settings):
     repeats: int = Field(1, ge=1, le=1000, description="independent runs at each temperature and compression")
     relaxations: int = Field(0, ge=0, le=10_000, description="random cells of up to 8 atoms that are relaxed")
     relaxation_steps: int = Field(60, ge=10, description="steps after which a relaxation ends")
+    crystal_atoms: int = Field(
+        32, ge=1, le=1000, description="atoms of the ground state that must stay itself at 300 K"
+    )
+    crystal_steps: int = Field(500, ge=10, description="steps of that run")
 
 
 class LammpsRunSettings(Settings):
@@ -75,6 +80,45 @@ class PropertySettings(Settings):
     melt_steps: int = Field(300, ge=50, description="steps of 2 fs of the melt")
 
 
+class ScorecardSettings(Settings):
+    """Scorecard: how far a potential may be from its references and still pass (docs/validation.md)."""
+
+    volume: Positive = Field(1.5, description="volume of the ground state, off its reference at most [%]")
+    bulk_modulus: Positive = Field(12.0, description="bulk modulus of the ground state, off at most [%]")
+    phase_energy: Positive = Field(
+        30.0,
+        description="energy of a crystal above the ground state, off at most this or phase_energy_percent [meV/atom]",
+    )
+    phase_energy_percent: Positive = Field(
+        15.0, description="the same in parts of the reference, the wider one counts [%]"
+    )
+    elastic: Positive = Field(10.0, description="an elastic constant, off at most this or elastic_percent [GPa]")
+    elastic_percent: Positive = Field(20.0, description="the same in parts of the reference, the wider one counts [%]")
+    soft_mode: Positive = Field(0.3, description="no phonon of the ground state below minus this [THz]")
+    zone_boundary: Positive = Field(15.0, description="phonons at the zone boundary, off at most [%]")
+    vacancy: Positive = Field(25.0, description="formation energy of a vacancy, off at most [%]")
+    physical: float = Field(98.0, gt=0, le=100, description="runs and relaxations that stay physical, at least [%]")
+    lindemann: Positive = Field(
+        0.2, description="displacement of the atoms of the ground state at 300 K, at most [d_nn]"
+    )
+    low_energy: Positive = Field(
+        1.0, description="unseen library structures this near to E(V) of the reference crystals count [eV/atom]"
+    )
+    low_energy_rmse: Positive = Field(25.0, description="RMSE of their energies, at most [meV/atom]")
+    low_energy_rmse_of: dict[str, Positive] = Field(
+        {"C": 40.0, "Sb": 40.0, "Te": 40.0}, description="the same for single elements, instead [meV/atom]"
+    )
+    force_rmse: Positive = Field(20.0, description="RMSE of their forces, at most, in parts of their spread [%]")
+
+    @field_validator("low_energy_rmse_of")
+    @classmethod
+    def _known_elements(cls, value: dict[str, float]) -> dict[str, float]:
+        for symbol in value:
+            if symbol not in ELEMENTS:
+                raise ValueError(f"{symbol!r} is not a chemical element; use symbols such as C or Te")
+        return value
+
+
 class ValidationSettings(Settings):
     """Tests of the fitted potentials."""
 
@@ -89,3 +133,4 @@ class ValidationSettings(Settings):
     robustness: RobustnessSettings = RobustnessSettings()
     lammps: LammpsRunSettings = LammpsRunSettings()
     transfer: TransferSettings = TransferSettings()
+    scorecard: ScorecardSettings = ScorecardSettings()

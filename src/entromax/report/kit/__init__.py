@@ -1,6 +1,6 @@
 """What topics and pages are made of: pieces of a page, lights and findings, the look of figures."""
 
-from entromax.report.kit.findings import Fact, Finding, Headline, Summary, Verdict
+from entromax.report.kit.findings import Fact, Finding, Summary, Verdict
 from entromax.report.kit.html import Block, Cell, Image, Section, Table, embed, number, present, signed, write_page
 from entromax.report.kit.lights import Light, light, worst
 from entromax.report.kit.style import (
@@ -35,7 +35,6 @@ __all__ = [
     "Cell",
     "Fact",
     "Finding",
-    "Headline",
     "Image",
     "Light",
     "Section",

@@ -1,10 +1,10 @@
-"""What a topic says about a potential: numbers that the thresholds of the configuration judge, and sentences."""
+"""What a topic says about a potential, and how a page begins."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from entromax.report.kit.html import NOTHING, Block, number, signed
-from entromax.report.kit.lights import Light, light
+from entromax.report.kit.html import Block
+from entromax.report.kit.lights import Light
 
 
 @dataclass(frozen=True)
@@ -13,46 +13,6 @@ class Finding:
 
     light: Light
     text: str
-
-
-@dataclass(frozen=True)
-class Headline:
-    """A number that a threshold judges: a row in the report of its element, a column in that of the campaign.
-
-    Attributes:
-        quantity: what it is, in a row.
-        heading: the same, above a column.
-        unit: of value and limits.
-        value: None where there is no such number.
-        limits: green up to the first, amber up to the second.
-        is_deviation: it is shown with its sign.
-        impossible: why there can be no value, which is red; empty otherwise.
-        of_potential: it counts in the verdict on the potential.
-    """
-
-    quantity: str
-    heading: str
-    unit: str
-    value: float | None
-    limits: Sequence[float]
-    is_deviation: bool = False
-    impossible: str = ""
-    of_potential: bool = True
-
-    @property
-    def light(self) -> Light:
-        """Verdict on the value."""
-        return Light("red") if self.impossible else light(self.value, self.limits)
-
-    @property
-    def text(self) -> str:
-        """Value without unit."""
-        return self.impossible or (signed if self.is_deviation else number)(self.value)
-
-    @property
-    def text_with_unit(self) -> str:
-        """Value with unit, where there is a value."""
-        return self.text if self.text in (self.impossible, NOTHING) else f"{self.text} {self.unit}"
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,22 @@ from pathlib import Path
 
 from entromax.config.models import CampaignSettings
 from entromax.report.kit import Block, Cell, Fact, Summary, Table, Verdict, worst, write_page
-from entromax.report.pages.verdict import headlines, judge
+from entromax.report.pages.verdict import judge
 from entromax.report.results import ElementResults, load_element_results
-from entromax.report.topics import labels, library, provenance
+from entromax.report.topics import labels, library, provenance, scorecard
 from entromax.runtime import package_version
+from entromax.validation.scorecard import METRICS
 
 
 def overview(results: Sequence[ElementResults]) -> Block:
-    """Return the traffic lights of every element and potential in one table."""
-    judged = {f"{one.element} {own.name}": headlines(one, own) for one in results for own in one.potentials}
-    headings = [f"{headline.heading} [{headline.unit}]" for headline in next(iter(judged.values()), [])]
-    rows = [[Cell(name), *(Cell(headline.text, headline.light) for headline in own)] for name, own in judged.items()]
-    return Block(table=Table(["potential", *headings], rows, "Every potential against the thresholds"))
+    """Return one line of the scorecard for every element and potential."""
+    rows = [
+        [Cell(f"{one.element} {own.name}", judge(one, own).light), *scorecard.line(own)]
+        for one in results
+        for own in one.potentials
+    ]
+    headings = [metric.title for metric in METRICS.values()]
+    return Block(table=Table(["potential", *headings], rows, "Scorecards: rows that pass"))
 
 
 def element_verdict(one: ElementResults) -> Verdict:
@@ -25,9 +29,8 @@ def element_verdict(one: ElementResults) -> Verdict:
     findings = [finding for verdict in verdicts for finding in verdict.findings]
     state = worst(verdict.light for verdict in verdicts)
     titles = {
-        "green": "no weakness in these tests",
-        "amber": "usable with care",
-        "red": "weak",
+        "green": "passes",
+        "red": "does not pass",
         "none": "not fully tested",
     }
     count = len(findings) - 3
@@ -70,8 +73,8 @@ def report_campaign(settings: CampaignSettings, *, results: str | Path, figure: 
         campaign=settings.campaign,
         tile=None,
         summary=Summary(
-            f"{good} of {len(elements)} passed every test of this report. What follows says where the others "
-            "are weak. Each element has a report of its own, report.html in the folder of its name.",
+            f"{good} of {len(elements)} passed the scorecard. What follows says where the others are weak. "
+            "Each element has a report of its own, report.html in the folder of its name.",
             cards,
             verdicts,
             [overview(loaded)],

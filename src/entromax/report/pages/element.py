@@ -5,8 +5,8 @@ from pathlib import Path
 from ase.data import atomic_names, atomic_numbers
 
 from entromax.config.models import CampaignSettings
-from entromax.report.kit import Block, Cell, Fact, Summary, Table, Verdict, number, worst, write_page
-from entromax.report.pages.verdict import headlines, judge
+from entromax.report.kit import Fact, Summary, Verdict, number, worst, write_page
+from entromax.report.pages.verdict import judge
 from entromax.report.results import ElementResults, load_element_results
 from entromax.report.topics import (
     active,
@@ -20,6 +20,7 @@ from entromax.report.topics import (
     provenance,
     regime,
     robustness,
+    scorecard,
     sweep,
     transfer,
 )
@@ -64,33 +65,17 @@ def report_element(
 
 
 def _summary(results: ElementResults, verdicts: list[Verdict]) -> Summary:
-    """Return the opening of the report: a sentence, the largest numbers, verdicts, traffic lights."""
+    """Return the opening of the report: a sentence, the largest numbers, scorecard, verdicts."""
     ledger = results.ledger
     hours = float(ledger["seconds"].sum()) / 3600 if "seconds" in ledger else 0.0
     cards = [Fact(f"{results.labelled} of {len(ledger)}", "structures labelled")]
     cards.append(Fact(_hours(hours), "time spent on labels"))
-    if len(results.potentials) == 1:
-        errors_ = [one for one in errors.headlines(results, results.potentials[0]) if one.value is not None]
-        cards += [Fact(one.text_with_unit, one.quantity) for one in errors_]
     opening = {
-        "green": "Every test in this report was passed.",
-        "amber": "Some tests gave doubtful results; they are listed first.",
-        "red": "Some tests failed. What failed is listed first, because it is what a user of the potential must know.",
-        "none": "Not every test could be made.",
+        "green": "The scorecard is passed.",
+        "red": "Some rows of the scorecard fail. They are listed first: a user of the potential must know them.",
+        "none": "The scorecard is not complete.",
     }[worst(verdict.light for verdict in verdicts).colour]
-    blocks = [Block(table=_threshold_table(results))] if results.potentials else []
-    return Summary(opening, cards, verdicts, blocks)
-
-
-def _threshold_table(results: ElementResults) -> Table:
-    """Return what the thresholds of the configuration judge, a column for each potential."""
-    columns = [headlines(results, potential) for potential in results.potentials]
-    rows = []
-    for own in zip(*columns, strict=True):
-        first, cells = own[0], [Cell(one.text_with_unit, one.light) for one in own]
-        rows.append((first.quantity, *cells, f"{first.limits[0]:g} / {first.limits[1]:g} {first.unit}"))
-    names = [potential.name for potential in results.potentials]
-    return Table(("quantity", *names, "green / amber up to"), rows, "Against the thresholds of the configuration")
+    return Summary(opening, cards, verdicts, scorecard.blocks(results))
 
 
 def _hours(hours: float) -> str:

@@ -1,8 +1,8 @@
-"""What is good and what is bad about a potential, gathered from the topics."""
+"""What is good and what is bad about a potential: its scorecard, and what the topics have seen beside it."""
 
-from entromax.report.kit import Headline, Verdict, worst
+from entromax.report.kit import Light, Verdict
 from entromax.report.results import ElementResults, PotentialResults
-from entromax.report.topics import eos, errors, labels, properties, robustness
+from entromax.report.topics import eos, errors, properties, robustness, scorecard
 
 NOT_TESTED = (
     "Not tested here, so not known: interstitials, dislocations, grain boundaries, melting point, and any property "
@@ -10,21 +10,19 @@ NOT_TESTED = (
 )
 
 
-def headlines(results: ElementResults, potential: PotentialResults) -> list[Headline]:
-    """Return the numbers that the thresholds of the configuration judge, in the order in which they are shown."""
-    return [one for topic in (errors, eos, robustness, labels) for one in topic.headlines(results, potential)]
-
-
 def judge(results: ElementResults, potential: PotentialResults) -> Verdict:
-    """Return the verdict on one potential: every weakness that its validation shows, worst first."""
-    found = [one for topic in (errors, eos, properties, robustness) for one in topic.findings(results, potential)]
+    """Return the verdict on one potential: that of its scorecard, with every weakness that was seen, worst first."""
+    topics = (scorecard, errors, eos, properties, robustness)
+    found = [one for topic in topics for one in topic.findings(results, potential)]
     found.sort(key=lambda finding: finding.light.colour != "red")
-    own = [headline.light for headline in headlines(results, potential) if headline.of_potential]
-    overall = worst([*own, *(finding.light for finding in found)])
-    titles = {
-        "green": f"{potential.name}: no weakness in these tests",
-        "amber": f"{potential.name}: usable with care; weak here",
-        "red": f"{potential.name}: do not trust it here",
-        "none": f"{potential.name}: not fully tested",
-    }
-    return Verdict(overall, titles[overall.colour], found, NOT_TESTED)
+    card = potential.scorecard
+    if card is None:
+        return Verdict(Light("none"), f"{potential.name}: no scorecard", found, NOT_TESTED)
+    if card.passed:
+        return Verdict(Light("green"), f"{potential.name}: passes its scorecard", found, NOT_TESTED)
+    if card.failing:
+        rows = "row" if len(card.failing) == 1 else "rows"
+        title = f"{potential.name}: do not trust it here; {len(card.failing)} {rows} of its scorecard fail"
+        return Verdict(Light("red"), title, found, NOT_TESTED)
+    title = f"{potential.name}: not fully tested; {len(card.missing)} rows of its scorecard are missing"
+    return Verdict(Light("none"), title, found, NOT_TESTED)

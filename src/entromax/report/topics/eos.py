@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from entromax.config.models import Thresholds
 from entromax.report.kit import (
     COLOURS,
     CRYSTAL_COLOURS,
@@ -15,13 +14,11 @@ from entromax.report.kit import (
     Block,
     Cell,
     Finding,
-    Headline,
     Light,
     Section,
     Table,
     embed,
     figure,
-    light,
     number,
     present,
     say_nothing_to_draw,
@@ -114,27 +111,9 @@ def plot_crystals(curves: pd.DataFrame, path: str | Path) -> None:
         axes.legend(ncols=3, loc="upper center", columnspacing=1.2, handlelength=1.6)
 
 
-def headlines(results: ElementResults, potential: PotentialResults) -> list[Headline]:
-    """Return how far volume and bulk modulus of the ground state are off the reference."""
-    name, limits = results.ground_state, results.thresholds
-    ground = potential.eos.get(name)
-    volume, bulk_modulus = (None, None) if ground is None else (ground.volume_error, ground.bulk_modulus_error)
-    impossible = "no minimum" if ground is not None and ground.potential == "none" else ""
-    return [
-        Headline(
-            f"volume of {name} against the reference", "volume", "%", volume, limits.volume_error,
-            is_deviation=True, impossible=impossible,
-        ),
-        Headline(
-            f"bulk modulus of {name} against the reference", "bulk modulus", "%", bulk_modulus,
-            limits.bulk_modulus_error, is_deviation=True, impossible=impossible,
-        ),
-    ]  # fmt: skip
-
-
 def findings(results: ElementResults, potential: PotentialResults) -> list[Finding]:
-    """Return what is wrong with E(V) of any crystal."""
-    found, limits, ground_state = [], results.thresholds, results.ground_state
+    """Return what is wrong with E(V) of any crystal, beside what the scorecard says."""
+    found, ground_state = [], results.ground_state
     for name, entry in potential.eos.items():
         if entry.reference == "minimum" and entry.potential == "none":
             lowest = f"; between 0.6 and 1.6 of that volume it is lowest at {number(entry.wide_minimum_volume)} Å³/atom"
@@ -143,33 +122,12 @@ def findings(results: ElementResults, potential: PotentialResults) -> list[Findi
         if entry.minima > 1:
             text = f"E(V) of {name} has {entry.minima} minima between 0.6 and 1.6 of its volume; one is right."
             found.append(Finding(Light("red") if name == ground_state else Light("amber"), text))
-        shift = light(entry.volume_error, limits.volume_error)
-        if shift.colour in ("amber", "red"):
-            found.append(Finding(shift, f"Its {name} has a volume {signed(entry.volume_error)} % off the reference."))
-        error = entry.bulk_modulus_error
-        soft = light(error, limits.bulk_modulus_error)
-        if error is not None and soft.colour in ("amber", "red"):
-            change = f"{number(abs(error), 2)} % too {'stiff' if error > 0 else 'soft'}"
-            found.append(Finding(soft, f"Its {name} is {change} against compression."))
-    return found + _phase_order(potential, ground_state)
-
-
-def _phase_order(potential: PotentialResults, ground_state: str) -> list[Finding]:
-    """Say when the potential prefers another crystal than its reference does."""
-    if potential.parameters.empty:
-        return []
-    known = potential.parameters[potential.parameters["phase_energy"].notna()]
-    own = known[known["source"] == "potential"].set_index("crystal")["phase_energy"]
-    dft = known[known["source"] == "reference"].set_index("crystal")["phase_energy"]
-    below = [str(name) for name in own.index if own[name] < -1 and name in dft.index and dft[name] > 0]
-    if not below:
-        return []
-    return [Finding(Light("red"), f"It puts {', '.join(below)} below {ground_state}, which the reference does not.")]
+    return found
 
 
 def section(results: ElementResults) -> Section:
     """Return the section on E(V) with all potentials of the element."""
-    blocks = [block for one in results.potentials for block in _blocks(one, results.prefix(one), results.thresholds)]
+    blocks = [block for one in results.potentials for block in _blocks(one, results.prefix(one))]
     return Section(
         "eos",
         "E(V) of crystals",
@@ -180,7 +138,7 @@ def section(results: ElementResults) -> Section:
     )
 
 
-def _blocks(potential: PotentialResults, prefix: str, limits: Thresholds) -> list[Block]:
+def _blocks(potential: PotentialResults, prefix: str) -> list[Block]:
     """Return E(V) of the crystals: parameters by source, and the curves."""
     if potential.parameters.empty:
         return []
@@ -196,12 +154,11 @@ def _blocks(potential: PotentialResults, prefix: str, limits: Thresholds) -> lis
             bad = own and entry is not None and entry.reference == "minimum"
             rows.append([label, Cell("no minimum", Light("red") if bad else None), *["–"] * 4])
             continue
-        volume, bulk_modulus = (entry.volume_error, entry.bulk_modulus_error) if own and entry else (None, None)
         rows.append(
             [
                 label,
-                Cell(number(row["volume"], 4), _judge(volume, limits.volume_error)),
-                Cell(number(row["bulk_modulus"]), _judge(bulk_modulus, limits.bulk_modulus_error)),
+                number(row["volume"], 4),
+                number(row["bulk_modulus"]),
                 number(row["derivative"]),
                 signed(row["phase_energy"], 3),
                 number(row["cohesive_energy"]),
@@ -231,8 +188,3 @@ def _blocks(potential: PotentialResults, prefix: str, limits: Thresholds) -> lis
         *present(images),
         *([cited] if sources else []),
     ]
-
-
-def _judge(deviation: float | None, limits: Sequence[float]) -> Light | None:
-    """Return the light of a deviation of the potential; none where there is no deviation, as for other sources."""
-    return None if deviation is None else light(deviation, limits)

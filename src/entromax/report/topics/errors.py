@@ -7,21 +7,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from entromax.config.models import Thresholds
 from entromax.report.kit import (
     COLOURS,
     INK,
     Block,
-    Cell,
     Finding,
-    Headline,
     Light,
     Section,
     Table,
     embed,
     figure,
     label_logarithmic,
-    light,
     number,
     present,
     say_nothing_to_draw,
@@ -32,6 +28,8 @@ from entromax.validation.errors import DISTANCE
 MAX_POINTS = 6000
 """Force components drawn; more would only blacken the figure."""
 SPLITS = ("train", "validation", "test")
+OVERFITTED = 3.0
+"""Errors on unseen structures larger than so many times those on known ones are worth a word."""
 ENERGY_BINS = "energy above lowest [eV/atom]"
 
 
@@ -135,58 +133,27 @@ def _draw_bins(
         axes.legend(title="number on a bar: structures", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 
-def headlines(results: ElementResults, potential: PotentialResults) -> list[Headline]:
-    """Return the errors of energies and forces on the test set."""
-    test, limits = potential.errors.get("test"), results.thresholds
-    energy, force = (None, None) if test is None else (test.energy_rmse, test.force_rmse)
-    return [
-        Headline("energy RMSE, unseen structures", "energy RMSE", "meV/atom", energy, limits.energy_rmse),
-        Headline("force RMSE, unseen structures", "force RMSE", "eV/Å", force, limits.force_rmse),
-    ]
-
-
-def findings(results: ElementResults, potential: PotentialResults) -> list[Finding]:
-    """Return what is wrong with its errors on labelled structures."""
+def findings(_: ElementResults, potential: PotentialResults) -> list[Finding]:
+    """Return what is wrong with its errors on labelled structures, beside what the scorecard says."""
     found = []
     for split, numbers in potential.errors.items():
         if numbers.not_finite:
             text = f"For {numbers.not_finite} structures of the {split} set it gives no finite energy or forces."
             found.append(Finding(Light("red"), text))
-    train = potential.errors.get("train")
-    before = (None, None) if train is None else (train.energy_rmse, train.force_rmse)
-    for own, label, known in zip(headlines(results, potential), ("energies", "forces"), before, strict=True):
-        if own.light.colour in ("amber", "red"):
-            found.append(
-                Finding(own.light, f"On unseen structures its {label} are off by {own.text_with_unit} (RMSE).")
-            )
-        if own.value and known and own.value > 3 * known and own.light.colour != "green":
-            text = f"Its {label} are {own.value / known:.1f} times worse on unseen structures than on those it knows: "
+    test, train = potential.errors.get("test"), potential.errors.get("train")
+    if test is None or train is None:
+        return found
+    pairs = (("energies", test.energy_rmse, train.energy_rmse), ("forces", test.force_rmse, train.force_rmse))
+    for label, unseen, known in pairs:
+        if unseen and known and unseen > OVERFITTED * known:
+            text = f"Its {label} are {unseen / known:.1f} times worse on unseen structures than on those it knows: "
             found.append(Finding(Light("amber"), text + "more labels should help."))
-    return found + _worst_bin(potential, results.thresholds)
-
-
-def _worst_bin(potential: PotentialResults, limits: Thresholds) -> list[Finding]:
-    """Say where the error sits when it is much larger in one range of energies than in the whole test set."""
-    test = potential.errors.get("test")
-    if potential.bins.empty or test is None or not test.energy_rmse:
-        return []
-    bins = potential.bins
-    part = bins[(bins["split"] == "test") & (bins["by"] == ENERGY_BINS) & (bins["structures"] > 2)]
-    part = part[part["energy_rmse"].notna()]
-    if part.empty:
-        return []
-    largest = part.sort_values("energy_rmse").to_dict("records")[-1]
-    error = float(largest["energy_rmse"])
-    verdict = light(error, limits.energy_rmse)
-    if verdict.colour == "green" or error < 1.5 * test.energy_rmse:
-        return []
-    text = f"Its error is largest {largest['bin']} eV/atom above the lowest structure: {number(error)} meV/atom."
-    return [Finding(verdict, text)]
+    return found
 
 
 def section(results: ElementResults) -> Section:
     """Return the section on errors with all potentials of the element."""
-    blocks = [block for one in results.potentials for block in _blocks(one, results.prefix(one), results.thresholds)]
+    blocks = [block for one in results.potentials for block in _blocks(one, results.prefix(one))]
     return Section(
         "errors",
         "Errors",
@@ -196,20 +163,19 @@ def section(results: ElementResults) -> Section:
     )
 
 
-def _blocks(potential: PotentialResults, prefix: str, limits: Thresholds) -> list[Block]:
+def _blocks(potential: PotentialResults, prefix: str) -> list[Block]:
     """Return errors by split, parity, and where the error sits."""
     if not potential.errors:
         return []
-    rows: list[Sequence[Cell | str]] = []
+    rows: list[Sequence[str]] = []
     for split, one in potential.errors.items():
-        judged = split == "test"
         rows.append(
             [
                 split,
                 str(one.structures),
-                Cell(number(one.energy_rmse), light(one.energy_rmse, limits.energy_rmse) if judged else None),
+                number(one.energy_rmse),
                 number(one.energy_mae),
-                Cell(number(one.force_rmse), light(one.force_rmse, limits.force_rmse) if judged else None),
+                number(one.force_rmse),
                 number(one.force_mae),
                 number(one.stress_rmse),
             ]

@@ -17,7 +17,6 @@ from entromax.report.kit import (
     ORANGE,
     VERMILION,
     Block,
-    Headline,
     Section,
     Table,
     embed,
@@ -28,7 +27,7 @@ from entromax.report.kit import (
     present,
     say_nothing_to_draw,
 )
-from entromax.report.results import ElementResults, PotentialResults, read_ledgers
+from entromax.report.results import ElementResults, read_ledgers
 from entromax.structures.kinds import ACTIVE, CHOSEN, ISOLATED, LOW_ENERGY, NEAR_EQUILIBRIUM
 
 STATES = ("converged", "unconverged", "timeout", "crashed", "rejected")
@@ -170,13 +169,6 @@ def _plot_energy_volume(table: pd.DataFrame, path: str | Path) -> None:
         axes.set_ylim(bottom=-0.03 * max(float(table["energy"].max()), 0.1) if len(table) else None)
         axes.set(xlabel="volume [Å³/atom]", ylabel="energy above the lowest [eV/atom]")
         axes.legend(loc="upper right")
-
-
-def headlines(results: ElementResults, _: PotentialResults) -> list[Headline]:
-    """Return the part of the structures without a label; it is the same for all potentials."""
-    failed, limits = results.failed_fraction, results.thresholds.failed_labels
-    value = None if failed is None else 100 * failed
-    return [Headline("structures without a label", "no label", "%", value, limits, of_potential=False)]
 
 
 def section(results: ElementResults) -> Section:

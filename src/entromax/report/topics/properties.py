@@ -58,12 +58,12 @@ def plot_property(metrics: str | Path, table: str | Path, path: str | Path) -> N
         with figure(path, pd.DataFrame({"state": [own.state], "reason": [own.reason]}), height=1.6) as axes:
             say_nothing_to_draw(axes, f"{one.title}: {own.state}\n{own.reason}")
     elif len(own.curves):
-        _plot_curves(one, own, reference, pd.read_csv(table), path)
+        _plot_curves(one, own, reference, path)
     else:
         _plot_values(pd.read_csv(table), path)
 
 
-def _plot_curves(one: Property, own: Result, reference: Result, values: pd.DataFrame, path: str | Path) -> None:
+def _plot_curves(one: Property, own: Result, reference: Result, path: str | Path) -> None:
     data = pd.concat([own.curves.assign(source="potential"), reference.curves.assign(source="reference")])
     with figure(path, data, height=4.2) as axes:
         names = list(dict.fromkeys(own.curves["curve"]))
@@ -74,7 +74,7 @@ def _plot_curves(one: Property, own: Result, reference: Result, values: pd.DataF
             part = own.curves[own.curves["curve"] == name]
             axes.plot(part["x"], part["y"], color=colour, label=label, zorder=2)
         _plot_reference(axes, one, reference, names, several=several)
-        _mark_ticks(axes, own, values)
+        _mark_ticks(axes, own)
         if one.shows_repulsion:
             axes.set_yscale("symlog", linthresh=5)
             axes.set_yticks([-5, 0, 5, 10, 100, 1000], ["−5", "0", "5", "10", "100", "1000"])
@@ -101,8 +101,8 @@ def _plot_reference(axes: Axes, one: Property, reference: Result, names: list[st
             axes.plot(part["x"], part["y"], "o", ms=6, mfc="white", mec=colour, mew=1.5, label=label, zorder=3)
 
 
-def _mark_ticks(axes: Axes, own: Result, values: pd.DataFrame) -> None:
-    """Draw the named places of the x axis, and published numbers of the form "lowest at X" there."""
+def _mark_ticks(axes: Axes, own: Result) -> None:
+    """Draw the named places of the x axis."""
     if not own.ticks:
         return
     for _, place in own.ticks:
@@ -119,11 +119,6 @@ def _mark_ticks(axes: Axes, own: Result, values: pd.DataFrame) -> None:
         top.set_xticks([place for _, place in own.ticks], [name for name, _ in own.ticks])
         top.tick_params(length=0, labelsize=11)
         top.spines[:].set_visible(False)
-    known = values[values["published"].notna()]
-    for row in known.to_dict("records"):
-        label = str(row["quantity"]).rpartition(" at ")[2]
-        places = [place for name, place in own.ticks if name == label]
-        axes.plot(places, [row["published"]] * len(places), "D", ms=6, color=POINT_COLOURS["published"], zorder=4)
 
 
 def _limit(axes: Axes, data: pd.DataFrame) -> None:
@@ -203,17 +198,22 @@ def load_properties(potential: PotentialResults) -> list[PropertyResults]:
 
 
 def judge_rows(one: PropertyResults, limits: Thresholds) -> list[Light]:
-    """Return a light for every row of the table of a property."""
-    lights = []
-    for row in one.table.to_dict("records"):
-        error = None if pd.isna(row["error"]) else float(row["error"])
-        lights.append(light(error, getattr(limits, one.definition.threshold(row["quantity"], row["error_unit"]))))
-    return lights
+    """Return a light for every row of the table of a property; none for those that the scorecard judges."""
+    if one.definition.on_card:
+        return [Light("none")] * len(one.table)
+    return [
+        light(None if pd.isna(row["error"]) else float(row["error"]), _allowed(row["error_unit"], limits))
+        for row in one.table.to_dict("records")
+    ]
+
+
+def _allowed(unit: str, limits: Thresholds) -> Sequence[float]:
+    return limits.path_error if unit == "meV/atom" else limits.property_error
 
 
 def judge_property(one: PropertyResults, limits: Thresholds) -> Light | None:
-    """Return the worst light of a property; none where it does not apply."""
-    if one.own.state == "not applicable":
+    """Return the worst light of a property; none where it does not apply, or the scorecard judges it."""
+    if one.own.state == "not applicable" or (one.definition.on_card and one.own.state == "done" and not one.flags):
         return None
     if one.own.state == "failed" or one.flags:
         return Light("red")
@@ -230,8 +230,6 @@ def findings(results: ElementResults, potential: PotentialResults) -> list[Findi
             found.append(Finding(red, f"{title}: no value, {one.own.reason}."))
         elif one.flags:
             found += [Finding(red, f"It {flag}.") for flag in one.flags]
-        elif one.definition.told_by_eos:
-            continue
         elif verdict is not None and verdict.colour in ("amber", "red"):
             found.append(Finding(verdict, f"{title}: {largest_deviation(one, limits)}."))
     return found

@@ -13,7 +13,6 @@ from entromax.report.kit import (
     Block,
     Cell,
     Finding,
-    Headline,
     Light,
     Section,
     Table,
@@ -23,7 +22,7 @@ from entromax.report.kit import (
     present,
     signed,
 )
-from entromax.report.results import ElementResults, PotentialResults
+from entromax.report.results import Crystal, ElementResults, PotentialResults
 
 STATE_COLOURS = {"physical": "#A6DBC8", "failed": "#F2B391", "skipped": "#E3E7EB"}
 STATE_MARKS = {"physical": "✓", "failed": "✗", "skipped": "–"}
@@ -84,13 +83,6 @@ def _duration(femtoseconds: float) -> str:
     return f"{femtoseconds / 1000:.2g} ps" if femtoseconds >= 1000 else f"{femtoseconds:.0f} fs"
 
 
-def headlines(results: ElementResults, potential: PotentialResults) -> list[Headline]:
-    """Return the part of the hot or compressed runs that turn unphysical."""
-    fraction = potential.robustness.fraction if potential.robustness else None
-    value, limits = None if fraction is None else 100 * (1 - fraction), results.thresholds.unphysical_runs
-    return [Headline("hot or compressed runs that turn unphysical", "unphysical runs", "%", value, limits)]
-
-
 def findings(_: ElementResults, potential: PotentialResults) -> list[Finding]:
     """Return which runs fail, and how."""
     found, red = [], Light("red")
@@ -143,6 +135,7 @@ def _blocks(potential: PotentialResults, prefix: str) -> list[Block]:
         ("runs that stay physical", f"{summary.physical} of {summary.tested}"),
         ("median time to failure of the others", failure),
         *([("relaxed random cells that stay physical", ended)] if relaxed.runs else []),
+        *_stayed(summary.crystal),
         ("energy drift without thermostat", Cell(drift, states[nve.state])),
         ("fluctuation of that energy", f"{number(nve.fluctuation)} meV/atom"),
         ("cost of the potential", f"{number(summary.microseconds_per_atom_step)} µs per atom and step"),
@@ -153,3 +146,12 @@ def _blocks(potential: PotentialResults, prefix: str) -> list[Block]:
         "What happened to each run, how long it lasted, and the closest pair at its end.",
     )
     return [Block(table=Table((f"{prefix}dynamics", "result"), rows)), *present(images)]
+
+
+def _stayed(crystal: Crystal | None) -> list[tuple[str, str]]:
+    """Return what became of the ground state at room temperature."""
+    if crystal is None:
+        return []
+    ratio, lost = number(crystal.lindemann), crystal.neighbours_lost
+    text = crystal.reason or f"{ratio} d_nn from its sites, {lost} neighbours lost"
+    return [("ground state at 300 K and V₀", text)]

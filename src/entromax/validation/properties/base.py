@@ -136,11 +136,10 @@ class Property(Entry, ABC):
         curve_unit: unit of the RMS difference between the curves of potential and DFT; empty where a single number
             would say nothing.
         explanation: what was calculated, below its figure.
-        thresholds: traffic lights (fields of ``Thresholds``) by the name of the quantity, other than the common ones.
         place: where it stands in the report; those without a place of their own come last.
         curves_are_crystals: each curve has the name of a crystal and its colour.
         shows_repulsion: the curve climbs by orders of magnitude, which its axis must show.
-        told_by_eos: the findings on E(V) say it already.
+        on_card: the scorecard judges its numbers.
         thermal: depends on a temperature, so that values do not scale with the energies of the calculator.
     """
 
@@ -149,11 +148,10 @@ class Property(Entry, ABC):
     y_label: ClassVar[str] = ""
     curve_unit: ClassVar[str] = ""
     explanation: ClassVar[str] = ""
-    thresholds: ClassVar[Mapping[str, str]] = {}
     place: ClassVar[int] = 100
     curves_are_crystals: ClassVar[bool] = False
     shows_repulsion: ClassVar[bool] = False
-    told_by_eos: ClassVar[bool] = False
+    on_card: ClassVar[bool] = False
     thermal: ClassVar[bool] = False
 
     def not_applicable(self, case: Case) -> str:
@@ -171,10 +169,6 @@ class Property(Entry, ABC):
     def published(self, case: Case) -> Mapping[str, Number]:
         """Return published numbers by the name of the quantity."""
         return {}
-
-    def threshold(self, quantity: str, unit: str) -> str:
-        """Return the field of ``Thresholds`` that judges the deviation of a quantity, given in ``unit``."""
-        return "phase_energy_error" if unit == "meV/atom" else self.thresholds.get(quantity, "property_error")
 
 
 def curve(name: str, x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> pd.DataFrame:

@@ -39,6 +39,7 @@ class Elastic(Property):
         "metals need denser k-points than energies: where reference and published values part, suspect the reference."
     )
     place = 3
+    on_card = True
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:
         """Strain the relaxed primitive cell; see ``Property.calc``."""

@@ -1,7 +1,6 @@
 """Thermal expansion in the quasi-harmonic approximation."""
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 from ase import Atoms
@@ -40,7 +39,6 @@ class Expansion(Property):
     explanation = "Quasi-harmonic: phonons at seven volumes, Vinet fit of the free energy at every temperature."
     place = 5
     thermal = True
-    thresholds: ClassVar = {"volume at 300 K": "volume_error"}
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:
         """Compute phonons at several volumes; see ``Property.calc``."""

@@ -1,7 +1,6 @@
 """Lattice parameters, volume and bulk modulus of the relaxed ground state."""
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 from ase.calculators.calculator import BaseCalculator
@@ -24,10 +23,7 @@ class Lattice(Property):
         "layers). The bulk modulus is that of E(V) at fixed shape."
     )
     place = 1
-    told_by_eos = True
-    thresholds: ClassVar = dict.fromkeys(("volume", "a", "c/a", "nearest neighbours"), "volume_error") | {
-        "bulk modulus": "bulk_modulus_error"
-    }
+    on_card = True
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:
         """Relax the ground state; see ``Property.calc``."""

@@ -19,6 +19,7 @@ class Phases(Property):
     y_label = "energy above the zero of the table [eV/atom]"
     explanation = "Every crystal of the settings at the minimum of its E(V) at fixed shape."
     place = 2
+    on_card = True
     curves_are_crystals = True
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:

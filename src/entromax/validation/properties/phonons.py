@@ -1,7 +1,5 @@
 """Phonons by phonopy."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from ase import Atoms
@@ -19,7 +17,6 @@ from entromax.validation.properties.base import (
     curve,
     equilibrium,
 )
-from entromax.validation.references import Number, phonon_frequencies
 
 IMAGINARY = -0.15
 """Frequencies below this are imaginary modes, not numerical noise of the acoustic ones at Γ [THz]."""
@@ -56,11 +53,6 @@ def force_constants(atoms: Atoms, calculator: BaseCalculator, case: Case) -> Pho
     return phonons
 
 
-def _at_zone_boundary(point: np.ndarray) -> bool:
-    """Tell whether a wave vector is half a reciprocal lattice vector: there the modes are standing waves."""
-    return bool(np.allclose(2 * point, np.rint(2 * point)) and np.abs(point).max() > 0)
-
-
 class Phonons(Property):
     """Phonon dispersion of the ground state along the standard path of its Bravais lattice."""
 
@@ -70,6 +62,7 @@ class Phonons(Property):
     y_label = "frequency [THz]"
     explanation = "Imaginary frequencies are drawn as negative ones: the crystal would fall apart along such a mode."
     place = 4
+    on_card = True
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:
         """Displace atoms of a supercell; see ``Property.calc``."""
@@ -83,24 +76,12 @@ class Phonons(Property):
             Quantity("highest frequency", float(frequencies.max()), "THz"),
             Quantity("lowest frequency", float(frequencies.min()), "THz"),
         ]
-        for label, point in path.special_points.items():
-            if not _at_zone_boundary(point):
-                continue
-            there = phonons.run_qpoints([point]).frequencies[0]
-            quantities += [
-                Quantity(f"lowest at {label}", float(there[0]), "THz"),
-                Quantity(f"highest at {label}", float(there[-1]), "THz"),
-            ]
         soft = frequencies.min() < IMAGINARY
         flags = (
             [f"has imaginary phonons in {case.ground_state} (down to −{-frequencies.min():.2f} THz)"] if soft else []
         )
         ticks = [("Γ" if name == "G" else name, float(place)) for name, place in zip(names, places, strict=True)]
         return Result("done", "", quantities, pd.concat(curves, ignore_index=True), flags, ticks)
-
-    def published(self, case: Case) -> Mapping[str, Number]:
-        """Return measured frequencies."""
-        return phonon_frequencies(case.symbol)
 
 
 PROPERTY = Phonons()

@@ -24,6 +24,7 @@ class Vacancy(Property):
     title = "Vacancy"
     explanation = "One atom taken out of a supercell of fixed size, all others relaxed."
     place = 6
+    on_card = True
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:
         """Relax a supercell without one atom; see ``Property.calc``."""

@@ -1,0 +1,92 @@
+"""The scorecards of all elements in one file: what every potential was fitted to, what it cost, how it is judged.
+
+    python -m docs.make.scorecard results/aluminium results/eight_elements
+
+Reads results only; of several campaigns with the same element the last one counts. Writes the key ``elements`` of
+docs/results/scorecard.json and leaves all others alone. ``labels`` counts labels by pool, the ``config_type`` of the
+structures that the potential could be fitted to; ``dft_cpu_h`` are CPU hours of these and of the reference crystals,
+not those of properties by DFT. Of several potentials of a campaign the first one counts (or --potential).
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from benchmarks.common import RESULTS
+from docs.make.pages import read_json
+from entromax.config.load import read_yaml
+from entromax.layout import CampaignFolder, ElementFolder
+from entromax.report.results import read_ledgers
+from entromax.runtime import provenance, write_json
+
+FIELDS = ("metric", "quantity", "potential", "reference", "source", "unit", "threshold", "passes", "reason", "required")
+
+
+def labels_by_pool(ledger: pd.DataFrame) -> dict[str, int]:
+    """Return the number of labels of each kind, the largest pool first."""
+    made = ledger[ledger["state"] == "converged"]
+    return {str(kind): int(count) for kind, count in made["config_type"].value_counts().items()}
+
+
+def cpu_hours(ledgers: list[pd.DataFrame]) -> float | None:
+    """Return the CPU time of all labels [h]; None where none is known."""
+    spent = [table["cpu_seconds"].sum(min_count=1) for table in ledgers if "cpu_seconds" in table]
+    known = [float(seconds) for seconds in spent if pd.notna(seconds)]
+    return round(sum(known) / 3600, 4) if known else None
+
+
+def element_entry(folder: ElementFolder, potential: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Return the entry of one element.
+
+    Raises:
+        SystemExit: the campaign has no scorecard of it (yet).
+    """
+    path = folder.validation(potential) / "scorecard.json"
+    if not path.is_file():
+        raise SystemExit(f"{path}: is not there; finish the campaign, or name another --potential")
+    card = read_json(path)
+    ledger = read_ledgers([file for part in folder.trained_on for file in part.ledgers])
+    return {
+        "campaign": config["campaign"],
+        "labels": labels_by_pool(ledger),
+        "training_structures": read_json(folder.potential(potential) / "potential.json")["training_structures"],
+        "dft_cpu_h": cpu_hours([ledger, read_ledgers([folder.reference_ledger])]),
+        "family": config["potentials"][potential]["family"],
+        "potential": potential,
+        "metrics": [{key: row[key] for key in FIELDS} for row in card["rows"]],
+        "passed": card["passed"],
+    }
+
+
+def collect(results: Path, potential: str | None) -> dict[str, Any]:
+    """Return the entries of all elements of a campaign."""
+    config = read_yaml(results / "config.yaml")
+    name = potential or next(iter(config["potentials"]))
+    found = {}
+    for element in config["elements"]:
+        found[element] = element_entry(CampaignFolder(results).element(element), name, config)
+        found[element]["provenance"] = read_json(results / "provenance.json")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, nargs="+", help="folders of results")
+    parser.add_argument("--potential", help="name of the potential; default: the first of each campaign")
+    parser.add_argument("--json", type=Path, default=RESULTS / "scorecard.json")
+    options = parser.parse_args()
+    known = read_json(options.json)
+    elements = known.get("elements", {})
+    for folder in options.results:
+        elements |= collect(folder, options.potential)
+    made = provenance(config="docs/make/scorecard.py", seed=0)
+    write_json(options.json, known | {"elements": elements, "provenance": made})
+    for name, one in elements.items():
+        failing = [row["metric"] for row in one["metrics"] if row["passes"] is False]
+        print(f"{name}: {'passes' if one['passed'] else 'does not pass'} {sorted(set(failing)) or ''}")
+
+
+if __name__ == "__main__":
+    main()
