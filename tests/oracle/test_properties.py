@@ -16,10 +16,13 @@ from entromax.validation.properties import PROPERTIES, Case, Result
 from entromax.validation.properties.base import equilibrium
 from entromax.validation.properties.paths import Path as TransformationPath
 from entromax.validation.properties.surfaces import JOULE_PER_M2
+from entromax.validation.properties.zone_boundary import boundary_points, doubled_cell
 
 D, DEPTH, RHO = 2.86, 0.4, 4.5
 STIFFNESS = 2 * DEPTH * (RHO / D) ** 2
 """Second derivative of the pair energy at its minimum [eV/Å^2]."""
+TERAHERTZ = np.sqrt(STIFFNESS * units._e / 1e-20 / (atomic_masses[13] * units._amu)) / (2 * np.pi) / 1e12
+"""Unit of the frequencies of these springs: sqrt(k/m)/2π."""
 EDGE = D * np.sqrt(2)
 
 
@@ -93,12 +96,27 @@ def test_ions_relax_under_strain() -> None:
 
 def test_phonons_of_nearest_neighbour_springs() -> None:
     found, result = values("phonons", morse(), case())
-    unit = np.sqrt(STIFFNESS * units._e / 1e-20 / (atomic_masses[13] * units._amu)) / (2 * np.pi) / 1e12
-    exact = {"lowest at X": 2.0, "highest at X": np.sqrt(8), "lowest at L": np.sqrt(2), "highest at L": np.sqrt(8)}
-    assert {name: found[name] / unit for name in exact} == pytest.approx(exact, rel=0.01)
+    assert found["highest frequency"] == pytest.approx(np.sqrt(8) * TERAHERTZ, rel=0.01)
     assert found["lowest frequency"] == pytest.approx(0, abs=1e-3)
     assert not result.flags
     assert {"Γ", "X", "L"} <= set(dict(result.ticks))
+
+
+def test_phonons_at_the_zone_boundary_need_no_more_than_doubled_cells() -> None:
+    found, _ = values("zone_boundary", morse(), case())
+    exact = {"lowest at X": 2.0, "highest at X": np.sqrt(8), "lowest at L": np.sqrt(2), "highest at L": np.sqrt(8)}
+    assert {name: value / TERAHERTZ for name, value in found.items()} == pytest.approx(exact, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["bcc", "hcp", "graphite", "A7", "A8"])
+def test_doubled_cells_hold_the_waves_of_their_points(name: str) -> None:
+    """The wave has the same phase at both ends of each edge."""
+    points = boundary_points(crystal(name, "Al", 17.0))
+    assert points and not any(label[-1].isdigit() for label in points)
+    for point in points.values():
+        cell = doubled_cell(point)
+        assert round(np.linalg.det(cell)) == 2
+        assert np.allclose(cell @ point, np.rint(cell @ point))
 
 
 def test_imaginary_phonons_are_flagged() -> None:

@@ -22,7 +22,8 @@ KINDS = {
     "property": (
         PROPERTIES,
         Property,
-        "bain dimer elastic expansion hexagonal lattice melt phases phonons stacking_fault surfaces trigonal vacancy",
+        "bain dimer elastic expansion hexagonal lattice melt phases phonons stacking_fault surfaces trigonal vacancy "
+        "zone_boundary",
     ),
     "format": (FORMATS, ExportFormat, "deepmd extxyz fitsnap hdf5 mace pacemaker"),
 }

@@ -1,6 +1,7 @@
 """Traffic lights, numbers and findings say what the numbers mean."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,18 @@ import pandas as pd
 import pytest
 from jinja2 import Environment, StrictUndefined
 
-from entromax.config.models import CampaignSettings, Thresholds
-from entromax.report.kit import Headline, Light, light, number, signed, worst
-from entromax.report.pages.verdict import headlines, judge
-from entromax.report.results import CrystalEos, ElementResults, PotentialResults, Robustness, SetErrors
+from entromax.config.models import CampaignSettings
+from entromax.report.kit import Light, light, number, signed, worst
+from entromax.report.pages.verdict import judge
+from entromax.report.results import CrystalEos, ElementResults, PotentialResults, Robustness, Scorecard, SetErrors
+from entromax.report.topics import scorecard
+from entromax.validation.scorecard import Row
 
 CAPTIONS = Path(__file__).parents[2] / "workflow/report"
 ELEMENT = {"d_nn": 2.86, "volume": [0.5, 1.6], "ground_state": "fcc", "crystals": {"fcc": {"volume": 16.5}}}
 SETTINGS = CampaignSettings.model_validate({"elements": {"Al": {**ELEMENT, "reference": {"engine": "emt"}}}})
 GOOD = {"structures": 10, "atoms": 40, "not_finite": 0, "energy_rmse": 5.0, "force_rmse": 0.05}
-FCC = {"reference": "minimum", "potential": "minimum", "minima": 1, "volume_error": 0.1, "bulk_modulus_error": 2.0}
+FCC = {"reference": "minimum", "potential": "minimum", "minima": 1}
 
 
 STABLE = {
@@ -53,13 +56,9 @@ def potential(**changes: Any) -> PotentialResults:
     return PotentialResults(**values)
 
 
-def results(states: list[str], thresholds: Thresholds | None = None) -> ElementResults:
-    ledger = pd.DataFrame({"state": states, "reason": ""})
-    settings = SETTINGS.model_copy(update={"thresholds": thresholds or Thresholds()})
-    return ElementResults("Al", Path("nowhere"), settings, ledger, {}, pd.DataFrame(), [])
-
-
-LABELLED = results(["converged"] * 100)
+LABELLED = ElementResults(
+    "Al", Path("nowhere"), SETTINGS, pd.DataFrame({"state": ["converged"]}), {}, pd.DataFrame(), []
+)
 
 
 @pytest.mark.parametrize(
@@ -105,26 +104,49 @@ def test_deviations_carry_their_sign() -> None:
     assert (signed(1.84), signed(-1.84), signed(0)) == ("+1.8", "−1.8", "0")
 
 
-def test_flawless_potential_is_green_and_still_says_what_was_not_tested() -> None:
-    verdict = judge(LABELLED, potential())
-    assert verdict.light.colour == "green"
-    assert verdict.findings == []
-    assert "Not tested" in verdict.note
+def card(*, passes: bool | None = True, **changes: Any) -> Scorecard:
+    """Return a scorecard of two rows, the second of them as wanted."""
+    volume = {"metric": "volume", "quantity": "volume of fcc", "potential": 16.5, "reference": 16.48, "unit": "Å³/atom"}
+    rest = {"source": "WIEN2k", "threshold": "± 1.5 %", "low": 16.2, "high": 16.8, "reason": "", "required": True}
+    second = {"metric": "bulk_modulus", "quantity": "bulk modulus of fcc", "unit": "GPa", "passes": passes}
+    rows = [Row(**{**volume, **rest, "passes": True}), Row(**{**volume, **rest, **second, **changes})]
+    return Scorecard(passes is True, rows)
+
+
+def test_the_verdict_is_that_of_the_scorecard() -> None:
+    good = judge(LABELLED, potential(scorecard=card()))
+    assert good.light.colour == "green" and good.findings == [] and "Not tested" in good.note
+    bad = judge(LABELLED, potential(scorecard=card(passes=False, potential=33.0, reference=78.0, threshold="± 12 %")))
+    assert bad.light.colour == "red" and "1 row of its scorecard fail" in bad.title
+    assert bad.findings[0].text == "B: bulk modulus of fcc [GPa]: 33.0 against 78.0 (WIEN2k), allowed is ± 12 %."
+    gap = judge(LABELLED, potential(scorecard=card(passes=None, potential=None, reason="not run")))
+    assert gap.light.colour == "none" and gap.findings[0].text.endswith("not run.")
+    assert judge(LABELLED, potential()).light.colour == "none"
+
+
+def test_scorecards_of_several_potentials_stand_side_by_side() -> None:
+    several = [
+        potential(name="gap", scorecard=card(passes=False)),
+        potential(name="ace", scorecard=card()),
+        potential(name="late"),
+    ]
+    table = scorecard.blocks(replace(LABELLED, potentials=several))[0].table
+    assert table is not None
+    assert list(table.columns)[3:] == ["gap: does not pass", "ace: passes"]
+    lights = [[cell.light and cell.light.colour for cell in row[3:]] for row in table.cells()]
+    assert lights == [["green", "green"], ["red", "green"]]
+    assert [cell.text for cell in scorecard.line(several[0])[:3]] == ["1 of 1", "0 of 1", "–"]
 
 
 @pytest.mark.parametrize(
     ("changes", "colour", "words"),
     [
-        ({"errors": {"test": GOOD | {"energy_rmse": 30.0}}}, "amber", "energies are off by 30.0 meV/atom"),
-        ({"errors": {"test": GOOD | {"force_rmse": 0.9}}}, "red", "forces are off by 0.900 eV/Å"),
         ({"errors": {"test": GOOD | {"not_finite": 3}}}, "red", "3 structures of the test set"),
         (
             {"errors": {"train": GOOD, "test": GOOD | {"energy_rmse": 50.0}}},
             "amber",
             "10.0 times worse on unseen structures",
         ),
-        ({"eos": {"fcc": FCC | {"volume_error": -4.0}}}, "red", "fcc has a volume −4.0 %"),
-        ({"eos": {"fcc": FCC | {"bulk_modulus_error": 12.0}}}, "amber", "fcc is 12 % too stiff"),
         ({"eos": {"fcc": FCC | {"minima": 2}}}, "red", "E(V) of fcc has 2 minima"),
         (
             {
@@ -164,48 +186,11 @@ def test_flawless_potential_is_green_and_still_says_what_was_not_tested() -> Non
             "red",
             "total energy drifts",
         ),
-        (
-            {
-                "parameters": pd.DataFrame(
-                    {
-                        "crystal": ["fcc", "fcc", "bcc", "bcc"],
-                        "source": ["reference", "potential"] * 2,
-                        "phase_energy": [0.0, 0.0, 90.0, -20.0],
-                    }
-                )
-            },
-            "red",
-            "puts bcc below fcc",
-        ),
     ],
 )
 def test_every_weakness_is_named(changes: dict, colour: str, words: str) -> None:
-    verdict = judge(LABELLED, potential(**changes))
-    assert verdict.light.colour == colour
-    assert words in " ".join(finding.text for finding in verdict.findings)
-
-
-def test_potential_without_a_minimum_is_red_not_unknown() -> None:
-    lost = potential(eos={"fcc": {"reference": "minimum", "potential": "none", "potential_reason": "x", "minima": 1}})
-    (row,) = [one for one in headlines(LABELLED, lost) if one.quantity == "volume of fcc against the reference"]
-    assert row.light.colour == "red"
-    assert row.text_with_unit == "no minimum"
-
-
-def test_thresholds_of_the_configuration_decide() -> None:
-    strict = Thresholds(energy_rmse=[1.0, 2.0], failed_labels=[1.0, 2.0])
-    rows = {one.quantity: one for one in headlines(results(["converged"] * 9 + ["timeout"], strict), potential())}
-    assert rows["energy RMSE, unseen structures"].light.colour == "red"
-    assert rows["energy RMSE, unseen structures"].limits == [1.0, 2.0]
-    assert rows["structures without a label"].light.colour == "red"
-    assert rows["structures without a label"].text_with_unit == "10.0 %"
-
-
-def test_every_threshold_of_a_number_is_used_once() -> None:
-    names = [name for name in Thresholds.model_fields if name not in ("phase_energy_error", "property_error")]
-    marked = Thresholds.model_validate({name: [k + 1, k + 2] for k, name in enumerate(names)})
-    found: list[Headline] = headlines(results(["converged"], marked), potential())
-    assert sorted(one.limits[0] for one in found) == [k + 1 for k in range(len(names))]
+    found = judge(LABELLED, potential(scorecard=card(), **changes)).findings
+    assert [(finding.light.colour, words in finding.text) for finding in found] == [(colour, True)]
 
 
 @pytest.mark.parametrize("caption", sorted(CAPTIONS.glob("*.rst")), ids=lambda path: path.stem)

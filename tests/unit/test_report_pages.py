@@ -35,6 +35,7 @@ from entromax.report.topics.errors import plot_errors
 from entromax.report.topics.labels import plot_labels
 from entromax.report.topics.library import plot_growth, plot_library
 from entromax.report.topics.robustness import plot_robustness
+from entromax.runtime import write_json
 from entromax.structures import crystal, eos_structures, with_sid, write_structures
 from entromax.validation import validate_eos, validate_errors, validate_robustness
 
@@ -53,7 +54,9 @@ SETTINGS = CampaignSettings(
         )
     },
     validation=ValidationSettings(
-        robustness=RobustnessSettings(temperatures=[300.0, 1000.0], compressions=[1.0], atoms=4, steps=40)
+        robustness=RobustnessSettings(
+            temperatures=[300.0, 1000.0], compressions=[1.0], atoms=4, steps=40, crystal_atoms=4, crystal_steps=20
+        )
     ),
 )
 TOPICS = Path(__file__).parents[2] / "src/entromax/report/topics"
@@ -94,7 +97,15 @@ def ledger_row(atoms: Atoms, state: str = "converged", reason: str = "") -> dict
     }
 
 
-def make_element(folder: Path) -> None:
+def write_scorecard(tests: Path, *, passes: bool) -> None:
+    """Write a scorecard of one row."""
+    value = 16.0 if passes else 33.0
+    row = {"metric": "volume", "quantity": "volume of fcc", "potential": value, "reference": 16.0, "source": "EMT"}
+    row |= {"unit": "Å³/atom", "threshold": "± 1.5 %", "low": 15.8, "high": 16.2, "reason": "", "required": True}
+    write_json(tests / "scorecard.json", {"passed": passes, "rows": [row | {"passes": passes}]})
+
+
+def make_element(folder: Path, *, good: bool = True) -> None:
     """Write what the jobs before the report write, with EMT as reference and as potential."""
     structures = [label(atoms) for atoms in library_structures()]
     atom = Atoms("Al", positions=[[5, 5, 5]], cell=[10, 10, 10], pbc=True)
@@ -134,6 +145,7 @@ def make_element(folder: Path) -> None:
     robust = SETTINGS.validation.robustness
     validate_robustness(labels / "reference.extxyz", potential, ground_state="fcc", settings=robust, seed=1, **files)
     plot_robustness(files["runs"], tests / "robustness_runs.png")
+    write_scorecard(tests, passes=good)
     names = ("states", "seconds", "energy_volume")
     ledgers = [labels / "shard_1.parquet", labels / "reference.parquet"]
     plot_labels(ledgers, {name: folder / "figures" / f"{name}.png" for name in names}, element="Al")
@@ -262,7 +274,7 @@ def test_report_of_a_good_potential_is_green_but_says_what_was_not_tested(campai
     page = Page((campaign / "Al/report.html").read_text())
     verdicts = [attributes["class"] for _, attributes in page.tags if "verdict" in (attributes.get("class") or "")]
     assert verdicts == ["verdict green"]
-    assert "Not tested here" in page.text
+    assert page.text.index("Scorecard") < page.text.index("passes its scorecard") < page.text.index("Not tested here")
     assert "teaching potential, not DFT" in page.text
 
 
@@ -276,19 +288,19 @@ def test_report_of_a_broken_potential_says_so(campaign: Path, tmp_path: Path, mo
     for module in ("errors", "eos", "robustness"):
         target = f"entromax.validation.{module}.load_potential"
         monkeypatch.setattr(target, lambda _: LennardJones(sigma=0.9, epsilon=30.0, rc=6.0))
-    make_element(tmp_path / "Al")
+    make_element(tmp_path / "Al", good=False)
     page_of(campaign / "library", tmp_path / "Al", tmp_path / "r.html")
     page = Page((tmp_path / "r.html").read_text())
     verdicts = [attributes["class"] for _, attributes in page.tags if "verdict" in (attributes.get("class") or "")]
     assert verdicts == ["verdict red"]
-    for words in ("do not trust it", "On unseen structures its energies are off", "failed after", "no minimum"):
+    for words in ("do not trust it", "V₀: volume of fcc [Å³/atom]: 33.0 against 16.0", "failed after", "no minimum"):
         assert words in page.text
 
 
 def test_report_without_validation_is_not_green(campaign: Path, tmp_path: Path) -> None:
     page_of(campaign / "library", tmp_path / "Al", tmp_path / "r.html")
     page = Page((tmp_path / "r.html").read_text())
-    assert "not fully tested" in page.text
+    assert "no scorecard" in page.text
     assert not any(attributes.get("class") == "verdict green" for _, attributes in page.tags)
 
 

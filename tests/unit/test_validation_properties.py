@@ -221,6 +221,7 @@ def test_report_tells_failed_missing_and_not_applicable_apart(validated: Path) -
     assert rows["Vacancy"][1] == "no value" and "segmentation of the mind" in rows["Vacancy"][3]
     assert rows["Elastic constants"][2] == "missing"
     assert "against published values" in rows["Elastic constants"][1]
+    assert all(cell.light is None for row in table.cells() if row[0].text == "Elastic constants" for cell in row)
     numbers = {row[0].text: row for row in all_numbers(properties, Thresholds()).cells()}
     assert numbers["Elastic constants: C11 [GPa]"][2].text == "missing"
     found = findings(results, potential)

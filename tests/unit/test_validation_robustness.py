@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from ase import Atoms
-from ase.build import bulk
+from ase.build import bulk, fcc111
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
@@ -17,9 +17,12 @@ from entromax.config.models import RobustnessSettings
 from entromax.structures.geometry import shortest_distance, supercell
 from entromax.validation import robustness
 from entromax.validation.robustness import run_parallel, run_robustness
+from entromax.validation.stability import departure
 
 FCC = bulk("Al", "fcc", a=3.994)
-SETTINGS = RobustnessSettings(temperatures=[300.0, 1000.0], compressions=[1.0, 0.9], atoms=8, steps=40)
+SETTINGS = RobustnessSettings(
+    temperatures=[300.0, 1000.0], compressions=[1.0, 0.9], atoms=8, steps=40, crystal_atoms=8, crystal_steps=40
+)
 
 
 class Altered(Calculator):
@@ -55,7 +58,29 @@ def test_emt_aluminium_stays_physical_and_conserves_energy() -> None:
     assert summary["fraction"] == 1.0
     assert table["time"].tolist() == [80.0] * 4
     assert summary["nve"]["state"] == "conserved"
-    assert summary["seconds"] == pytest.approx(table["seconds"].sum() + summary["nve"]["seconds"])
+    assert summary["crystal"]["state"] == "physical" and summary["crystal"]["lindemann"] < 0.1
+    assert summary["crystal"]["neighbours_lost"] == 0
+    seconds = table["seconds"].sum() + summary["nve"]["seconds"] + summary["crystal"]["seconds"]
+    assert summary["seconds"] == pytest.approx(seconds)
+
+
+def test_aluminium_stays_itself_and_layers_that_glide_do_not() -> None:
+    crystal = supercell(FCC, 8, symmetric=False)
+    thermal = np.random.default_rng(0).normal(scale=0.1, size=(20, len(crystal), 3))
+    ratio, lost = departure(crystal, crystal.positions + thermal + [3.0, 1.0, -2.0])  # a drift is no melting
+    assert 0.1 * np.sqrt(3) / 2.824 < ratio < 0.12 * np.sqrt(3) / 2.824 and lost == 0
+    stack = fcc111("Al", (2, 2, 6), a=3.994, periodic=True)
+    partial = (stack.positions[4] - stack.positions[0]) * [1, 1, 0]
+    glided = stack.positions + np.where(np.arange(24) < 12, 0, 1)[:, None] * partial
+    assert departure(stack, glided[None])[1] >= 4
+
+
+def test_crystal_that_melts_at_room_temperature_is_seen() -> None:
+    """A barrier-free lattice: atoms that attract nothing drift away from their sites."""
+    ideal_gas = LennardJones(sigma=2.0, epsilon=1e-4, rc=4.0)
+    settings = SETTINGS.model_copy(update={"temperatures": [300.0], "compressions": [1.0], "crystal_steps": 400})
+    crystal = run_robustness(FCC, ideal_gas, settings, seed=1)[1]["crystal"]
+    assert crystal["state"] != "physical" or crystal["lindemann"] > 0.2 or crystal["neighbours_lost"] > 0
 
 
 def test_same_seed_gives_same_trajectories_and_runs_do_not_depend_on_each_other() -> None:

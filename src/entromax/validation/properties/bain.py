@@ -17,7 +17,7 @@ class Bain(Path):
     explanation = "Tetragonal strain of bcc at constant volume; by symmetry the curve is flat at bcc and at fcc."
     stops: ClassVar = {"bcc": 1.0, "fcc": float(np.sqrt(2.0))}
     limits = (0.85, 1.75)
-    place = 9
+    place = 10
 
     def structure(self, parameter: float, symbol: str, volume: float) -> Atoms:
         """Return the body-centred tetragonal cell; see ``Path.structure``."""

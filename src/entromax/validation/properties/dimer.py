@@ -15,7 +15,7 @@ class Dimer(Property):
     x_label = "distance [Å]"
     y_label = "energy above the largest distance [eV]"
     explanation = "Two atoms in a box, from 0.5 to 2.2 nearest-neighbour distances, without spin polarisation in DFT."
-    place = 12
+    place = 13
     shows_repulsion = True
     closest, farthest, wall = 0.5, 2.2, 0.9
     """Distances in units of d_nn; below ``wall`` the energy has to rise towards shorter distances."""

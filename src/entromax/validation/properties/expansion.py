@@ -37,7 +37,7 @@ class Expansion(Property):
     x_label = "temperature [K]"
     y_label = "linear expansion [10⁻⁶/K]"
     explanation = "Quasi-harmonic: phonons at seven volumes, Vinet fit of the free energy at every temperature."
-    place = 5
+    place = 6
     thermal = True
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:

@@ -22,7 +22,7 @@ class Hexagonal(Path):
     explanation = "Burgers' path from bcc to ideal hcp at constant volume, strain and shuffle in proportion."
     stops: ClassVar = {"bcc": 0.0, "hcp": 1.0}
     limits = (-0.2, 1.3)
-    place = 11
+    place = 12
 
     def structure(self, parameter: float, symbol: str, volume: float) -> Atoms:
         """Return the primitive cell of two atoms; see ``Path.structure``."""

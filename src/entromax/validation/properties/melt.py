@@ -45,7 +45,7 @@ class Melt(Property):
         "A crystal melted at four times its melting point, then kept at 1.3 times it, at 1.06 of its volume. "
         "The run is short: it shows whether the liquid is a liquid, not its exact structure."
     )
-    place = 13
+    place = 14
     thermal = True
 
     def not_applicable(self, case: Case) -> str:

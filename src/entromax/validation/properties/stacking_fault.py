@@ -32,7 +32,7 @@ class StackingFault(Property):
         "Two halves of a crystal of twelve (111) layers glide over each other; atoms are relaxed only in the fault "
         "itself, at 1. The curve is that of rigid halves."
     )
-    place = 8
+    place = 9
 
     def not_applicable(self, case: Case) -> str:
         """Return why there is no fault."""

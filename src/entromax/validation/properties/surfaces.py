@@ -31,7 +31,7 @@ class Surfaces(Property):
     name = "surfaces"
     title = "Surfaces"
     explanation = "Slabs with the smallest surface cell (no reconstruction can form), ions relaxed in the fixed cell."
-    place = 7
+    place = 8
 
     def not_applicable(self, case: Case) -> str:
         """Return why there are no slabs."""

@@ -17,7 +17,7 @@ class Trigonal(Path):
     explanation = "Strain along [111] at constant volume; by symmetry the curve is flat at bcc, sc and fcc."
     stops: ClassVar = {"bcc": 1.0, "sc": 2.0, "fcc": 4.0}
     limits = (0.8, 4.8)
-    place = 10
+    place = 11
 
     def structure(self, parameter: float, symbol: str, volume: float) -> Atoms:
         """Return the rhombohedral cell; see ``Path.structure``."""

@@ -23,7 +23,7 @@ class Vacancy(Property):
     name = "vacancy"
     title = "Vacancy"
     explanation = "One atom taken out of a supercell of fixed size, all others relaxed."
-    place = 6
+    place = 7
     on_card = True
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:

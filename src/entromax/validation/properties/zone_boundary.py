@@ -88,7 +88,7 @@ class ZoneBoundary(Property):
     explanation = (
         "Waves of two primitive cells, exact in a cell twice as large: by DFT some displaced cells of a few atoms each."
     )
-    place = 4
+    place = 5
     on_card = True
 
     def calc(self, calculator: BaseCalculator, case: Case) -> Result:
