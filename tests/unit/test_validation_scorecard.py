@@ -1,13 +1,17 @@
 """The scorecard: what passes, what fails, what cannot be said."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks.labels.references import entry
 from entromax.config.load import ELEMENT_FILES, ConfigError, load_campaign
-from entromax.config.models import ScorecardSettings
+from entromax.config.models import CrystalSettings, ElementSettings, EosSettings, ScorecardSettings
+from entromax.labels.budget import LabelBudget
 from entromax.labels.engines.emt import EmtSettings
 from entromax.labels.engines.gpaw import GpawSettings
 from entromax.validation.eos import Fit
@@ -22,7 +26,7 @@ from entromax.validation.evidence import (
 )
 from entromax.validation.hull import lower_envelope
 from entromax.validation.properties import Quantity, Result
-from entromax.validation.references import Number
+from entromax.validation.references import Number, tight_references
 from entromax.validation.scorecard import LINDEMANN, METRICS, Measured, Row, passed, score
 
 DEFAULTS = ScorecardSettings()
@@ -116,6 +120,7 @@ def test_every_published_number_has_a_source_and_graphite_is_judged_in_plane() -
             assert all(number.source and np.isfinite(number.value) for number in numbers.values())
     graphite = best_references(*better_references("C", "graphite"))
     assert set(graphite["elastic"]) <= {"C11", "C12"} and not wanted("elastic", "C33", "graphite")
+    assert not wanted("zone_boundary", "lowest at A", "graphite") and wanted("zone_boundary", "lowest at M", "graphite")
     # Its V0 and B are those of another c/a.
     assert not any("Lejaeghere" in one.source for one in graphite.get("volume", {}).values())
 
@@ -180,6 +185,24 @@ def test_a_crystal_that_falls_apart_fails_with_its_reason() -> None:
     apart = measure_runs(summary | {"crystal": {"state": "failed", "reason": "temperature runs away"}})
     assert apart.failures == {"crystal": "at 300 K: temperature runs away"}
     assert apart.values == {"dynamics": {"hot and compressed runs": 50.0, "relaxations of random cells": 75.0}}
+
+
+@pytest.mark.slow
+def test_tight_labels_become_references(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crystals = {"fcc": CrystalSettings(volume=16.0), "sc": CrystalSettings(volume=19.0)}
+    settings = ElementSettings(
+        d_nn=2.86, volume=[0.5, 1.6], ground_state="fcc", crystals=crystals, reference=EmtSettings()
+    )
+    eos = EosSettings(crystals="all", points=5)
+    made = entry("Al", settings, eos, ["zone_boundary"], LabelBudget(tmp_path))
+    assert made["missing"] == []
+    monkeypatch.setattr("entromax.validation.references._tight_labels", lambda: {"Al": json.loads(json.dumps(made))})
+    found = tight_references("Al", "fcc")
+    assert found["volume"]["volume of fcc"].value == pytest.approx(15.93, abs=0.05)  # a = 3.994 Å
+    assert found["phases"]["sc − fcc"].value > 100
+    assert set(found["zone_boundary"]) == {"lowest at X", "highest at X", "lowest at L", "highest at L"}
+    assert all(one.source.startswith("tight label: ") for numbers in found.values() for one in numbers.values())
+    assert tight_references("Al", "bcc") == {} == tight_references("W", "bcc")
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from docs.make.scorecard import collect
 from entromax.cli import main
 from entromax.config import load_campaign
 from entromax.structures.io import read_structures, write_structures
+from entromax.validation.scorecard import METRICS
 from tests.support.campaigns import EMT, ROOT, snakemake
 
 
@@ -73,6 +75,32 @@ def test_dataset_is_exported_by_the_campaign_and_by_hand_alike(emt_campaign: Pat
 def test_export_without_a_dataset_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--results", str(tmp_path), "export", "Al", "--format", "mace"]) == 2
     assert "holds no dataset of Al" in capsys.readouterr().err
+
+
+def test_every_potential_has_a_scorecard_that_opens_the_report(emt_campaign: Path) -> None:
+    folder = emt_campaign / "results/Al"
+    card = json.loads((folder / "validation/gap/scorecard.json").read_text())
+    rows = {(row["metric"], row["quantity"]): row for row in card["rows"]}
+    assert {metric for metric, _ in rows} == set(METRICS)
+    # EMT is no PBE: it is its own judge, also of what it was asked for through the label store.
+    assert all(row["source"].startswith("label: ") for row in rows.values() if row["reference"] is not None)
+    for key in (("volume", "volume of fcc"), ("phases", "bcc − fcc"), ("zone_boundary", "lowest at X")):
+        assert rows[key]["reference"] is not None and rows[key]["passes"] is not None, key
+    assert rows["elastic", "C11"]["reason"] == "no reference"
+    assert rows["crystal", "neighbours lost"]["potential"] is not None
+    undecided = [row for row in card["rows"] if row["passes"] is None and row["required"]]
+    assert card["passed"] == (not undecided and all(row["passes"] is not False for row in card["rows"]))
+    page = (folder / "report.html").read_text()
+    assert page.index("<caption>Scorecard") < page.index('class="verdict')
+    assert "gap" in (emt_campaign / "results/report.html").read_text().split("Scorecards: rows that pass")[1][:4000]
+
+
+def test_scorecards_are_collected_with_labels_and_their_cost(emt_campaign: Path) -> None:
+    entry = collect(emt_campaign / "results", None)["Al"]
+    assert entry["labels"] == {"library": 20} and entry["family"] == "gap" and entry["dft_cpu_h"] > 0
+    assert 0 < entry["training_structures"] < 20
+    card = json.loads((emt_campaign / "results/Al/validation/gap/scorecard.json").read_text())
+    assert entry["passed"] == card["passed"] and len(entry["metrics"]) == len(card["rows"])
 
 
 def test_nothing_is_left_to_do(emt_campaign: Path) -> None:

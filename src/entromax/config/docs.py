@@ -144,6 +144,8 @@ def _values(field: dict[str, Any]) -> str:
     if field.get("type") == "array":
         length = "two ascending: " if field.get("maxItems") == 2 else "list of "
         return length + _values(field["items"])
+    if isinstance(entry := field.get("additionalProperties"), dict):
+        return f"by name: {_values(entry)}"
     bounds = [("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<")]
     limits = [f"{sign} {field[name]:g}" for name, sign in bounds if name in field]
     names = {"integer": "integer", "number": "number", "string": "text", "boolean": "`true` or `false`", "null": "none"}

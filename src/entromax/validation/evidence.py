@@ -1,7 +1,8 @@
 """What the tests of a potential have written, and all references for it, in the words of the scorecard."""
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,6 @@ from entromax.validation.eos import Fit
 from entromax.validation.hull import lower_envelope
 from entromax.validation.properties.base import Result
 from entromax.validation.references import (
-    IN_PLANE,
     Number,
     is_measured,
     published_references,
@@ -35,6 +35,11 @@ from entromax.validation.scorecard import (
 PROPERTIES = ("elastic", "phonons", "zone_boundary", "vacancy")
 """Metrics that a property of the same name measures."""
 UNSEEN = ("unseen_energy", "unseen_forces")
+BETWEEN_LAYERS: Mapping[str, Callable[[str], bool]] = {
+    "elastic": lambda quantity: quantity not in ("C11", "C12"),
+    "zone_boundary": lambda quantity: quantity == "lowest at A",
+}
+"""Quantities of graphite that tell how its layers are bound, which PBE does not know."""
 LOWEST_MODE = "lowest frequency"
 FORMATION = "formation energy"
 
@@ -54,10 +59,11 @@ def read_properties(paths: Sequence[str | Path]) -> dict[str, tuple[Result, Resu
 
 
 def wanted(metric: str, quantity: str, ground_state: str) -> bool:
-    """Tell whether the scorecard judges a quantity of a property; of graphite, which PBE does not bind, in-plane."""
+    """Tell whether the scorecard judges a quantity of a property; of graphite, what does not depend on its layers."""
+    if ground_state == "graphite" and metric in BETWEEN_LAYERS and BETWEEN_LAYERS[metric](quantity):
+        return False
     if metric == "elastic":
-        in_plane = ground_state != "graphite" or quantity in IN_PLANE
-        return in_plane and quantity.startswith("C")
+        return re.fullmatch(r"C\d\d", quantity) is not None
     return {"phonons": quantity == LOWEST_MODE, "vacancy": quantity == FORMATION}.get(metric, True)
 
 

@@ -60,8 +60,6 @@ _DELTA_CRYSTALS = {
     "A7": "As Sb Bi",
     "A8": "Se Te",
 }
-IN_PLANE = ("C11", "C12")
-"""Elastic constants of graphite that do not depend on how its layers are bound, which PBE does not tell."""
 HELD_SHAPE = ("graphite",)
 """Crystals held at a measured c/a: published V0 and B are those of the shape that PBE prefers."""
 _DELTA_CRYSTAL = {symbol: crystal for crystal, symbols in _DELTA_CRYSTALS.items() for symbol in symbols.split()}
