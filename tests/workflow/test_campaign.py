@@ -84,7 +84,7 @@ def test_every_potential_has_a_scorecard_that_opens_the_report(emt_campaign: Pat
     assert {metric for metric, _ in rows} == set(METRICS)
     # EMT is no PBE: it is its own judge, also of what it was asked for through the label store.
     assert all(row["source"].startswith("label: ") for row in rows.values() if row["reference"] is not None)
-    for key in (("volume", "volume of fcc"), ("phases", "bcc − fcc"), ("zone_boundary", "lowest at X")):
+    for key in (("volume", "volume of fcc"), ("phases", "diamond − fcc"), ("zone_boundary", "lowest at X")):
         assert rows[key]["reference"] is not None and rows[key]["passes"] is not None, key
     assert rows["elastic", "C11"]["reason"] == "no reference"
     assert rows["crystal", "neighbours lost"]["potential"] is not None

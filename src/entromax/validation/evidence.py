@@ -143,17 +143,19 @@ def measure(
     rows = crystal_rows(parameters, "potential")
     runs = measure_runs(robustness)
     values, failures = dict(runs.values), dict(runs.failures)
-    ground = rows[ground_state]
-    if ground["status"] == "none":
-        failures |= dict.fromkeys(("volume", "bulk_modulus"), f"{ground_state} has {ground['reason']}")
+    ground, phases = rows[ground_state], properties["phases"][0] if "phases" in properties else None
+    lost = f"{ground_state} has {ground['reason']}" if ground["status"] == "none" else ""
+    if lost:
+        failures |= dict.fromkeys(("volume", "bulk_modulus"), lost)
     else:
         values["volume"] = {f"volume of {ground_state}": float(ground["volume"])}
         values["bulk_modulus"] = {f"bulk modulus of {ground_state}": float(ground["bulk_modulus"])}
-    phases = phase_energies_above(properties["phases"][0] if "phases" in properties else None, rows, ground_state)
-    values["phases"] = phases
-    known = [energy for energy in phases.values() if np.isfinite(energy)]
-    if known:
-        values["ground_state"] = {f"lowest other crystal above {ground_state}": min(known)}
+    if lost and (phases is None or phases.state != "done"):
+        failures |= dict.fromkeys(("ground_state", "phases"), lost)
+    else:
+        values["phases"] = phase_energies_above(phases, rows, ground_state)
+        known = [energy for energy in values["phases"].values() if np.isfinite(energy)]
+        values["ground_state"] = {f"lowest other crystal above {ground_state}": min(known)} if known else {}
     for metric in PROPERTIES:
         if metric not in properties:
             continue
