@@ -19,6 +19,7 @@ from entromax.validation.evidence import (
     best_references,
     better_references,
     is_pbe,
+    measure,
     measure_runs,
     measure_unseen,
     phase_energies_above,
@@ -185,6 +186,27 @@ def test_a_crystal_that_falls_apart_fails_with_its_reason() -> None:
     apart = measure_runs(summary | {"crystal": {"state": "failed", "reason": "temperature runs away"}})
     assert apart.failures == {"crystal": "at 300 K: temperature runs away"}
     assert apart.values == {"dynamics": {"hot and compressed runs": 50.0, "relaxations of random cells": 75.0}}
+
+
+def test_a_potential_without_its_ground_state_cannot_have_it_lowest() -> None:
+    row = {"status": "minimum", "reason": "", "volume": 16.0, "energy": -3.0, "bulk_modulus": 80.0, "derivative": 4.0}
+    lost = row | {"status": "none", "reason": "no minimum between 15 and 17 Å³/atom", "volume": None}
+    rows = [
+        {"crystal": "fcc", "source": "reference", "phase_energy": 0.0, **row},
+        {"crystal": "fcc", "source": "potential", "phase_energy": None, **lost},
+        {"crystal": "sc", "source": "potential", "phase_energy": 400.0, **row},
+    ]
+    runs = {"fraction": 1.0, "relaxations": {"runs": 0, "physical": 0}}
+    runs |= {"crystal": {"state": "physical", "lindemann": 0.1, "neighbours_lost": 0}}
+    near = errors_of([{"energy_reference": -2.5, "energy_error": 10.0}])
+    found = measure(pd.DataFrame(rows), {}, runs, *near, ground_state="fcc", window=1.0)
+    assert {"volume", "bulk_modulus", "ground_state", "phases"} <= set(found.failures)
+    phases = {"phases": [Quantity("sc − fcc", 380.0, "meV/atom")]}
+    wide = {
+        name: (Result("done", quantities=of), Result("missing")) for name, of in phases.items()
+    }  # minimum elsewhere
+    found = measure(pd.DataFrame(rows), wide, runs, *near, ground_state="fcc", window=1.0)
+    assert found.values["ground_state"] == {"lowest other crystal above fcc": 380.0}
 
 
 @pytest.mark.slow
