@@ -7,6 +7,8 @@ from entromax.report.kit.html import NOTHING
 from entromax.report.results import ElementResults, PotentialResults
 from entromax.validation.scorecard import METRICS, Row
 
+DIGITS = 4
+"""Decimals of the values shown: the acoustic modes at Γ are zero but for rounding errors."""
 EXPLANATION = (
     "A potential passes when no row fails and none is missing that is needed. Each value is held against the best "
     "reference known: published PBE, else a tight label, else experiment, else the labels of this campaign."
@@ -71,7 +73,8 @@ def _label(row: Row) -> str:
 def _cell(row: Row | None) -> Cell:
     if row is None:
         return Cell(NOTHING)
-    text = row.reason if row.potential is None else number(row.potential)
+    missing = "no value" if row.passes is False else row.reason
+    text = missing if row.potential is None else number(round(row.potential, DIGITS))
     return Cell(text, light_of(row) if row.passes is not None or row.required else None)
 
 
