@@ -45,9 +45,9 @@ class GapSettings(HeightSettings):
     theta_two_body: float = Field(0.4, gt=0, le=2, description="length scale of the two-body kernel [d_nn]")
     n_sparse: int = Field(500, ge=10, description="SOAP sparse points (at most the number of environments)")
     n_sparse_two_body: int = Field(20, ge=5, description="two-body sparse points")
-    sigma_energy: float = Field(0.005, gt=0, description="expected error of energies of the lowest [eV/atom]")
-    sigma_force: float = Field(0.1, gt=0, description="expected error of its forces [eV/Å]")
-    sigma_stress: float = Field(0.003, gt=0, description="expected error of its stresses [eV/Å^3]")
+    sigma_energy: float = Field(0.002, gt=0, description="expected error of energies of the lowest [eV/atom]")
+    sigma_force: float = Field(0.04, gt=0, description="expected error of its forces [eV/Å]")
+    sigma_stress: float = Field(0.001, gt=0, description="expected error of its stresses [eV/Å^3]")
     zbl: list[Positive] | None = Field(
         [0.5, 0.8],
         min_length=2,
