@@ -6,20 +6,24 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
-from ase.data import atomic_numbers
 from ase.stress import voigt_6_to_full_3x3_strain
 
-from entromax.potentials.snap_model import with_room
-from entromax.potentials.zbl import Zbl, lammps_commands, zbl_of
+from entromax.potentials.core import Core, with_room
 from entromax.runtime import atomic_path
 from entromax.structures.geometry import right_handed
 
+if TYPE_CHECKING:
+    from entromax.potentials.ace import AceSettings
+    from entromax.potentials.base import FitData
+
 BASIS, ACTIVE_SET, MODEL, LAMMPS = "ace.yaml", "ace.asi", "ace.npz", "ace.yace"
+SMOOTHNESS = 2
+"""Power of the degree by which the prior holds functions back."""
 STRAIN = 1e-4
 """Step of the central differences that give the stress rows [1]: their error is about its square."""
 
@@ -42,7 +46,7 @@ class AceModel:
         element: chemical symbol.
         e0: energy of the free atom [eV].
         zbl: radii of the ZBL repulsion [Å]; none without it.
-        deviations: [K, p] committee, see ``LinearFit``.
+        deviations: [M, p] committee, see ``LinearFit``.
         scales: factors that calibrate the standard deviations of energy and forces.
     """
 
@@ -65,18 +69,13 @@ class AceModel:
             return cls(str(data["element"]), float(data["e0"]), zbl, data["deviations"], tuple(data["scales"].tolist()))
 
     @cached_property
-    def _repulsion(self) -> Zbl:
-        return Zbl(atomic_numbers[self.element], *(self.zbl or (0.0, 0.0)))
-
-    def repulsion(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return energy [eV], forces [N, 3] and stress [6] of the ZBL repulsion; zero without it."""
-        if self.zbl is None:
-            return 0.0, np.zeros((len(atoms), 3)), np.zeros(6)
-        return zbl_of(atoms, self._repulsion)
+    def core(self) -> Core:
+        """The repulsion below it."""
+        return Core(self.element, self.zbl)
 
     def commands(self) -> str:
         """Return the commands of a LAMMPS with the package ML-PACE."""
-        return lammps_commands(self.zbl, self.element, "pace", f"{LAMMPS} {self.element}")
+        return self.core.commands("pace", f"{LAMMPS} {self.element}")
 
 
 class AceBasis:
@@ -95,6 +94,11 @@ class AceBasis:
         # The calculator holds no reference to the evaluator: without ours it would be freed under it.
         self._evaluator = pyace.ACEBEvaluator(basis)
         self._calculator = pyace.ACECalculator(self._evaluator)
+
+    def degrees(self) -> np.ndarray:
+        """Return sum (n - 1) + sum l over the factors of every function [p]."""
+        functions = [*self.basis.basis_rank1[0], *self.basis.basis[0]]
+        return np.array([sum(n - 1 for n in function.ns) + sum(function.ls) for function in functions], dtype=float)
 
     def projections(self, atoms: Atoms, gradients: bool = False) -> np.ndarray:
         """Return the B functions [N, p] of a periodic structure in a right-handed cell."""
@@ -132,6 +136,58 @@ class AceBasis:
         return values.sum(axis=0), forces, np.array(stress)
 
 
+@dataclass(frozen=True)
+class AceDesign:
+    """Structures as rows of a basis, above free atoms and ZBL; see ``linear.Design``."""
+
+    basis: AceBasis
+    model: AceModel
+
+    @classmethod
+    def untrained(cls, settings: "AceSettings", data: "FitData", cutoff: float, e0: float) -> "AceDesign":
+        """Return the design with a cutoff [d_nn] and the energy of the free atom [eV]."""
+        basis = AceBasis(new_basis(settings, data.element, cutoff * data.d_nn))
+        zbl = Core.of(data.element, settings.zbl, data.d_nn).zbl
+        return cls(basis, AceModel(data.element, e0, zbl, deviations=np.zeros((settings.members, basis.size))))
+
+    @property
+    def growth(self) -> np.ndarray:
+        """(1 + degree)^2 of every function: rough ones must earn their place."""
+        return (1 + self.basis.degrees()) ** SMOOTHNESS
+
+    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows and targets of a labelled structure in a right-handed cell."""
+        n = len(atoms)
+        of_energy, of_forces, of_stress = self.basis.rows(atoms)
+        energy, forces, stress = self.model.core.repulsion(atoms)
+        targets = [
+            np.array([float(atoms.info["REF_energy"]) - energy]) / n - self.model.e0,
+            (atoms.arrays["REF_forces"] - forces).ravel(),
+            np.asarray(atoms.info["REF_stress"], dtype=float) - stress,
+        ]
+        return np.concatenate([of_energy[None] / n, of_forces.reshape(3 * n, -1), of_stress]), np.concatenate(targets)
+
+    def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
+        """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
+        return self.basis.projections(atoms).mean(axis=0), self.model.core.repulsion(atoms)[0] / len(atoms)
+
+
+def new_basis(settings: "AceSettings", element: str, cutoff: float) -> Any:
+    """Return ``pyace.ACEBBasisSet`` with the first B functions that the settings span, with a cutoff in Å."""
+    pyace = import_pyace()
+    specification = {
+        "deltaSplineBins": 0.001,
+        "elements": [element],
+        "embeddings": {"ALL": {"npot": "FinnisSinclairShiftedScaled", "fs_parameters": [1, 1], "ndensity": 1}},
+        "bonds": {"ALL": {"radbase": "SBessel", "radparameters": [5.25], "rcut": cutoff, "dcut": 0.01}},
+        "functions": {
+            "number_of_functions_per_element": settings.functions,
+            "ALL": {"nradmax_by_orders": settings.n_max, "lmax_by_orders": settings.l_max},
+        },
+    }
+    return pyace.ACEBBasisSet(pyace.create_multispecies_basis_config(specification))
+
+
 class AceCalculator(Calculator):
     """Linear ACE over free atoms and ZBL, with committee and extrapolation grade.
 
@@ -159,7 +215,7 @@ class AceCalculator(Calculator):
         whole = right_handed(with_room(self.atoms, self._pyace.cutoff))
         self._pyace.calculate(whole)
         found = self._pyace.results
-        energy, forces, stress = self.model.repulsion(whole)
+        energy, forces, stress = self.model.core.repulsion(whole)
         total = found["energy"] + len(whole) * self.model.e0 + energy
         self.results = {
             "energy": total,

@@ -17,7 +17,7 @@ from entromax.config.models import FeatureSettings
 from entromax.layout import ElementFolder
 from entromax.potentials import load_potential
 from entromax.potentials.base import CARD
-from entromax.potentials.snap_model import with_room
+from entromax.potentials.core import with_room
 from entromax.structures.geometry import bare
 from entromax.structures.io import read_structures
 from entromax.validation.distance import distance_to_training

@@ -24,6 +24,7 @@ from entromax.config.models.potentials import (
 from entromax.config.models.reference import (
     CrystalSettings,
     ElementSettings,
+    LabelNoise,
     ReferenceSettings,
 )
 from entromax.config.models.validation import (
@@ -47,6 +48,7 @@ __all__ = [
     "EosSettings",
     "FamilySettings",
     "FeatureSettings",
+    "LabelNoise",
     "LabelSettings",
     "LammpsRunSettings",
     "LibrarySettings",
