@@ -1,7 +1,7 @@
 """Fit one potential of one element."""
 
 from entromax.config import validated
-from entromax.config.models import PotentialSettings
+from entromax.config.models import LabelNoise, PotentialSettings
 from entromax.potentials import train_potential
 from entromax.runtime import job_log
 
@@ -15,4 +15,5 @@ with job_log(snakemake.log[0]):
         settings=validated(PotentialSettings, snakemake.params.settings),
         seed=snakemake.params.seed,
         threads=snakemake.threads,
+        noise=validated(LabelNoise, snakemake.params.label_noise or {}),
     )

@@ -15,7 +15,7 @@ the pool, interpolated on logarithmic scales; None: it does not get there. Run w
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,9 @@ from entromax.entropy.rounds import load_state, reference_sample, structure_bloc
 from entromax.entropy.seeding import relaxed_seeds
 from entromax.features import build
 from entromax.potentials.base import FitData, split_free_atom
-from entromax.potentials.linear import NormalEquations
-from entromax.potentials.snap import SnapSettings, untrained, weighted_rows
+from entromax.potentials.linear import fit_linear
+from entromax.potentials.snap import SnapDesign, SnapSettings
+from entromax.potentials.weights import expected_errors, heights
 from entromax.report.kit.style import BLUE, GREEN, GREY, ORANGE, figure, label_logarithmic
 from entromax.runtime import provenance, write_json
 from entromax.structures import read_structures, scale_structure
@@ -93,34 +94,38 @@ def orders(data: Labelled, library: LibrarySettings, seeds: int) -> Iterator[tup
 
 
 class Problem:
-    """Weighted rows of pool and test, made once; the fits and errors of any prefix follow without LAMMPS."""
+    """Rows of pool and test, made once; the fits and errors of any prefix follow without LAMMPS."""
 
     def __init__(self, data: Labelled, settings: SnapSettings, d_nn: float) -> None:
         """Make all rows."""
         element = data.free_atom.get_chemical_symbols()[0]
-        model = untrained(settings, FitData([], [], element, d_nn, 0), float(data.free_atom.info["REF_energy"]))
-        self.settings, self.columns = settings, model.coefficients.size
-        lowest = min(float(atoms.info["REF_energy"]) / len(atoms) for atoms in data.pool)
+        fit = FitData([], [], element, d_nn, 0)
+        e0 = float(data.free_atom.info["REF_energy"])
+        self._design = SnapDesign.untrained(settings, fit, settings.cutoffs[0], e0)
+        self.settings, self.noise, self.structures, self.growth = settings, fit.noise, data.pool, self._design.growth
+        self._made = {id(atoms): self._design.rows(atoms) for atoms in (*data.pool, *data.test)}
+        self.test = [self.rows(atoms) for atoms in data.test]
 
-        def rows(structures: Sequence[Atoms]) -> list[tuple[np.ndarray, np.ndarray]]:
-            return [weighted_rows(atoms, model, settings, lowest) for atoms in structures]
+    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows and targets of a structure of pool or test; see ``linear.Design``."""
+        return self._made[id(atoms)]
 
-        self.pool, self.test = rows(data.pool), rows(data.test)
-        weights = np.array([x[0, 0] for x, _ in self.test])  # of the constant: the root of the weight of the energy
-        self.scale = weights / np.sqrt(settings.energy_weight)
+    def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
+        """Return the row of an energy; see ``linear.Design``."""
+        return self._design.energy(atoms)
 
     def errors(self, chosen: np.ndarray) -> dict[str, float]:
         """Return the RMSE on the test set of a fit to the chosen structures: meV/atom, eV/Å, GPa."""
-        equations = NormalEquations(self.columns, self.settings.folds)
-        for position, index in enumerate(chosen):
-            equations.add(*self.pool[index], position % self.settings.folds)
-        solved = equations.solve()
+        structures = [self.structures[index] for index in chosen]
+        expected = expected_errors(heights(structures), self.settings.errors, self.settings.height, self.noise)
+        members = self.settings.members
+        solved = fit_linear(structures, self, errors=expected, anchors=[], members=members, seed=0)
         parts: dict[str, list[np.ndarray]] = {name: [] for name in QUANTITIES}
-        for (x, y), scale in zip(self.test, self.scale, strict=True):
-            delta = (x @ solved.coefficients - y) / scale
-            parts["energy"].append(delta[:1] / np.sqrt(self.settings.energy_weight) * 1000)
-            parts["forces"].append(delta[1:-6] / np.sqrt(self.settings.force_weight))
-            parts["stress"].append(delta[-6:] / np.sqrt(self.settings.stress_weight) * 160.21766)
+        for x, y in self.test:
+            delta = x @ solved.coefficients - y
+            parts["energy"].append(delta[:1] * 1000)
+            parts["forces"].append(delta[1:-6])
+            parts["stress"].append(delta[-6:] * 160.21766)
         return {name: float(np.sqrt(np.mean(np.concatenate(values) ** 2))) for name, values in parts.items()}
 
 

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.io import read
 from ase.neighborlist import neighbor_list
+from ase.stress import voigt_6_to_full_3x3_stress
 
 from entromax.potentials import load_potential, train_potential
 from entromax.potentials.base import FitError
-from entromax.potentials.gap import GapSettings, gap_fit_command, require_targets, weighted
+from entromax.potentials.core import Core
+from entromax.potentials.gap import GapSettings, boxed, gap_fit_command, prepared, require_targets
 from entromax.structures import read_structures, write_structures
 from tests.support.derivatives import stress_by_differences
 from tests.support.emt_cells import D_NN, bare, free_atom, labelled
@@ -129,27 +132,37 @@ def test_forces_and_stresses_are_fitted_each_for_itself(
 
 def test_a_target_that_gap_fit_did_not_read_is_an_error(campaign: Campaign, tmp_path: Path) -> None:
     """ASE writes a 3 x 3 array as JSON, and gap_fit skips what it cannot parse without a word."""
-    folder, train, _ = campaign
-    prepared = weighted(train, SMALL, box=20.0)
+    folder = campaign[0]
+    training = read(folder / "potential/train.extxyz", ":")
     log = tmp_path / "gap_fit.log"
     text = (folder / "potential/gap_fit.log").read_text()
     log.write_text(text)
-    require_targets(log, prepared)
+    require_targets(log, training)
     log.write_text(re.sub(r"(REF_virial\) found:\s*)\d+", r"\g<1>0", text))
     with pytest.raises(FitError, match="read 0 of 240 virials"):
-        require_targets(log, prepared)
+        require_targets(log, training)
 
 
-def test_weights_fall_with_energy_as_the_settings_say(campaign: Campaign) -> None:
-    prepared = weighted(campaign[1], SMALL, box=20.0)
-    energies = [atoms.info["REF_energy"] / len(atoms) for atoms in prepared[1:]]
-    low, high = (prepared[1 + int(index)] for index in (np.argmin(energies), np.argmax(energies)))
-    excess = max(energies) - min(energies)
-    assert low.info["force_sigma"] == SMALL.sigma_force
-    assert (low.info["force_sigma"] / high.info["force_sigma"]) ** 2 == pytest.approx(np.exp(-excess / 5.0))
-    assert low.info["virial_sigma"] == pytest.approx(SMALL.sigma_stress * low.get_volume())
-    assert low.info["energy_sigma"] == pytest.approx(SMALL.sigma_energy * len(low) ** 0.5)
-    assert prepared[0].cell.lengths() == pytest.approx([20.0] * 3)
+def test_labels_stand_above_the_core_and_bring_their_errors() -> None:
+    atoms = labelled(bulk("Al", a=3.4))
+    core = Core.of("Al", [0.5, 0.95], D_NN)
+    copy = prepared(atoms, np.array([0.01, 0.2, 0.003]), core)
+    energy, _, stress = core.repulsion(atoms)
+    assert energy > 0 and copy.info["REF_energy"] == pytest.approx(atoms.info["REF_energy"] - energy)
+    volume = atoms.get_volume()
+    virial = voigt_6_to_full_3x3_stress(-volume * (atoms.info["REF_stress"] - stress)).ravel()
+    np.testing.assert_allclose(copy.info["REF_virial"], virial)
+    assert copy.info["energy_sigma"] == pytest.approx(0.01) and copy.info["force_sigma"] == pytest.approx(0.2)
+    assert copy.info["virial_sigma"] == pytest.approx(0.003 * volume)
+    assert boxed(free_atom(), 20.0).cell.lengths() == pytest.approx([20.0] * 3)
+
+
+def test_core_and_anchors_keep_compressed_crystals_repulsive(campaign: Campaign) -> None:
+    calculator = load_potential(campaign[0] / "potential")
+    energies = [
+        bare(bulk("Al", a=4.05 * part ** (1 / 3)), calculator).get_potential_energy() for part in (1, 0.33, 0.2)
+    ]
+    assert energies[1] > energies[0] + 2 and energies[2] > energies[1] + 2
 
 
 def test_sparse_points_never_outnumber_environments() -> None:

@@ -12,11 +12,13 @@ import pytest
 from ase.calculators.calculator import BaseCalculator
 from ase.calculators.fd import calculate_numerical_forces, calculate_numerical_stress
 
+from entromax.config.models import LabelNoise
 from entromax.potentials import load_potential
 from entromax.potentials.base import FitError
 from entromax.potentials.mace import (
     LOG,
     MODEL,
+    QUANTITIES,
     TRAINING,
     VALIDATION,
     MaceSettings,
@@ -93,13 +95,17 @@ def test_the_folder_holds_the_models_their_data_and_the_log_and_nothing_else(fol
     assert "pair_coeff * * mace.model-lammps.pt Al" in card["lammps"] and card["facts"]["epochs"] == TINY.epochs
 
 
-def test_weights_fall_with_energy_as_the_settings_say() -> None:
+def test_weights_fall_with_height_and_noise_as_the_settings_say() -> None:
     structures = [free_atom(), *cells(10, 0)]
-    prepared = weighted(structures, energy_scale=0.5)
     energies = np.array([atoms.info["REF_energy"] / len(atoms) for atoms in structures[1:]])
-    weights = [atoms.info["config_weight"] for atoms in prepared]
-    np.testing.assert_allclose(weights[1:], np.exp(-(energies - energies.min()) / 0.5))
-    assert weights[0] == 1 and prepared[0].info["config_type"] == "IsolatedAtom"
+    settings = MaceSettings(energy_weight=100.0, force_weight=1.0, stress_weight=0.0, height=0.5)
+    prepared = weighted(structures, settings, energies.min(), LabelNoise(forces=2.0))
+    growth = 1 + ((energies - energies.min()) / 0.5) ** 2
+    found = {name: [atoms.info[f"config_{name}_weight"] for atoms in prepared[1:]] for name in QUANTITIES}
+    np.testing.assert_allclose(found["energy"], 1 / growth)
+    np.testing.assert_allclose(found["forces"], 1 / (growth + 4))
+    assert found["stress"] == [1.0] * 10
+    assert prepared[0].info["config_type"] == "IsolatedAtom" and "config_energy_weight" not in prepared[0].info
 
 
 def test_lengths_are_in_units_of_d_nn() -> None:

@@ -66,7 +66,7 @@ class Doubtful(Calculator):
         self.results = {"energy": energy, "forces": forces, "energy_std": doubt}
 
 
-COMMITTEE = Committee(Doubtful(), lowest=-0.01, energy_scale=2.0)
+COMMITTEE = Committee(Doubtful(), lowest=-0.01, height=2.0)
 BOUNDS = Bounds.of(AL, D_NN, LabelSettings(), Limits.of(DatasetSettings(), binding=3.4, volume=16.5))
 
 
@@ -108,7 +108,7 @@ def test_supercell_scores_as_its_primitive_cell_and_high_energies_count_less() -
     dense.set_cell(FCC.cell * 0.8, scale_atoms=True)
     opinion = COMMITTEE.opinion(dense)
     assert opinion.energy > 0.5 and opinion.bar == pytest.approx(one.bar / 0.8)
-    assert opinion.score == pytest.approx(opinion.bar * np.exp(-opinion.energy / 4))
+    assert opinion.score == pytest.approx(opinion.bar / np.hypot(1, opinion.energy / 2))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
         potential=folder / "potential",
         element="Al",
         d_nn=D_NN,
-        settings=SnapSettings(twojmax=2, folds=4),
+        settings=SnapSettings(twojmax=2),
         seed=1,
     )
     return folder

@@ -54,8 +54,8 @@ BAD = {
     "key of another section": (with_al(labels={"rounds": 3}), ["labels.rounds", "write library.rounds"]),
     "key of the element at the top": (with_al(d_nn=2.8), ["belongs below elements.<name>: write elements.<name>.d_nn"]),
     "key of another family": (
-        with_al(potentials={"mine": {"family": "gap", "folds": 4}}),
-        ["potentials.mine.folds", "key of another kind"],
+        with_al(potentials={"mine": {"family": "gap", "members": 8}}),
+        ["potentials.mine.members", "key of another kind"],
     ),
     "no elements": ({}, ["my.yaml", "elements", "elements: [Al]"]),
     "empty elements": ({"elements": []}, ["my.yaml", "elements", "name at least one"]),
@@ -136,7 +136,8 @@ BAD = {
     ),
     "active learning with a sweep": (
         with_al(
-            active={"iterations": 1, "potential": "b"}, potentials={"a": SNAP, "b": SNAP | {"sweep": {"folds": [4, 8]}}}
+            active={"iterations": 1, "potential": "b"},
+            potentials={"a": SNAP, "b": SNAP | {"sweep": {"members": [8, 16]}}},
         ),
         ["active.potential", "is 'b'", "without a sweep", "name a"],
     ),

@@ -1,95 +1,152 @@
-"""Linear least squares by blocks, its cross-validation and committee; what error bars are worth."""
+"""Linear least squares: blocks of rows, left-out structures, ridge, committee; what error bars are worth."""
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from entromax.potentials.base import FitError
-from entromax.potentials.linear import NormalEquations
+from entromax.potentials.linear import (
+    TIE,
+    Judge,
+    LinearFit,
+    NormalEquations,
+    duplicates,
+    judges,
+    left_out,
+    shortest,
+    solve,
+)
 from entromax.potentials.uncertainty import judge_bars
 
+KINDS = np.array([0, 1, 1, 1, 2, 2])
 
-def problem(
-    rows: int = 400, columns: int = 20, noise: float = 0.1, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+
+def problem(structures: int = 60, columns: int = 20, noise: float = 0.1, seed: int = 0) -> list[Judge]:
+    """Structures of one energy, three forces and two stresses, of columns whose sizes differ by orders."""
     generator = np.random.default_rng(seed)
-    x = generator.normal(size=(rows, columns)) * 10.0 ** generator.uniform(-3, 3, columns)
-    truth = generator.normal(size=columns) / np.abs(x).max(axis=0)
-    return x, x @ truth + noise * generator.normal(size=rows), np.arange(rows) % 5
+    sizes = 10.0 ** generator.uniform(-3, 3, columns)
+    truth = generator.normal(size=columns) / sizes
+    made = []
+    for _ in range(structures):
+        rows = generator.normal(size=(len(KINDS), columns)) * sizes
+        targets = rows @ truth + noise * generator.normal(size=len(rows))
+        made.append(Judge(rows / 0.5, targets / 0.5, np.full(len(rows), 0.5), KINDS))
+    return made
 
 
-def filled(x: np.ndarray, y: np.ndarray, folds: np.ndarray, block: int) -> NormalEquations:
-    equations = NormalEquations(x.shape[1], 5)
-    for fold in range(5):
-        mine = np.flatnonzero(folds == fold)
-        for start in range(0, len(mine), block):
-            part = mine[start : start + block]
-            equations.add(x[part], y[part], fold)
-    return equations
+def fitted(made: list[Judge], members: int = 8) -> tuple[LinearFit, np.ndarray]:
+    equations = NormalEquations(made[0].rows.shape[1])
+    for judge in made:
+        equations.add(judge.rows, judge.targets)
+    scale = np.sqrt(np.mean([(judge.rows[0] * judge.errors[0]) ** 2 for judge in made], axis=0))
+    return solve(equations, np.where(scale > 0, scale, 1.0), made, members, seed=0), scale
 
 
-def by_hand(x: np.ndarray, y: np.ndarray, ridge: float, norms: np.ndarray) -> np.ndarray:
-    scaled = x / norms
-    return np.linalg.solve(scaled.T @ scaled + ridge * np.eye(x.shape[1]), scaled.T @ y) / norms
+def by_hand(made: list[Judge], ridge: float, scale: np.ndarray) -> np.ndarray:
+    x, y = (np.concatenate([getattr(judge, name) for judge in made]) for name in ("rows", "targets"))
+    x = x / scale
+    return np.linalg.solve(x.T @ x + ridge * np.eye(len(scale)), x.T @ y) / scale
 
 
-def test_coefficients_equal_those_of_all_rows_at_once_whatever_the_blocks() -> None:
-    x, y, folds = problem()
-    norms = np.linalg.norm(x, axis=0)
-    for block in (1, 7, 1000):
-        fit = filled(x, y, folds, block).solve()
-        assert np.allclose(fit.coefficients * norms, by_hand(x, y, fit.ridge, norms) * norms, rtol=1e-9, atol=1e-9)
-        assert fit.rows == len(x)
+def test_moments_are_those_of_all_rows_at_once_whatever_the_blocks() -> None:
+    x = np.random.default_rng(0).normal(size=(300, 7))
+    for block in (1, 70, 300):
+        equations = NormalEquations(7)
+        equations._limit = 64
+        for start in range(0, 300, block):
+            equations.add(x[start : start + block], x[start : start + block, 0])
+        assert equations.rows == 300
+        np.testing.assert_allclose(equations.moment(), x.T @ x, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(equations.product, x.T @ x[:, 0], rtol=1e-12, atol=1e-12)
 
 
-def test_left_out_errors_are_those_of_fits_without_the_fold() -> None:
-    x, y, folds = problem()
-    fit = filled(x, y, folds, 50).solve()
-    norms = np.linalg.norm(x, axis=0)
-    for ridge, score in fit.scores.items():
-        lost = 0.0
-        for k in range(5):
-            rest = folds != k
-            lost += np.sum((x[~rest] @ by_hand(x[rest], y[rest], ridge, norms) - y[~rest]) ** 2)
-        assert score == pytest.approx(lost / (y @ y), rel=1e-6)
-    assert fit.scores[fit.ridge] == min(fit.scores.values())
+def test_left_out_errors_are_those_of_fits_without_the_structure() -> None:
+    made = problem()
+    fit, scale = fitted(made)
+    assert np.allclose(fit.coefficients, by_hand(made, fit.ridge, scale), rtol=1e-6)
+    for ridge, (energy, force) in fit.errors.items():
+        squares = []
+        for index, judge in enumerate(made):
+            rest = by_hand(made[:index] + made[index + 1 :], ridge, scale)
+            squares.append(((judge.rows @ rest - judge.targets) * judge.errors) ** 2)
+        found = np.array(squares)
+        assert energy == pytest.approx(np.sqrt(found[:, KINDS == 0].mean()), rel=1e-5)
+        assert force == pytest.approx(np.sqrt(found[:, KINDS == 1].mean()), rel=1e-5)
+    assert fit.score == min(np.sqrt(energy * force) for energy, force in fit.errors.values())
+
+
+def test_left_out_bars_are_those_of_the_matrix_without_the_group() -> None:
+    rows = np.random.default_rng(3).normal(size=(30, 6))
+    matrix = rows.T @ rows + 0.1 * np.eye(6)
+    groups = [np.arange(0, 3), np.arange(3, 5)]
+    _, bars = left_out(rows[:5], np.zeros(5), np.linalg.cholesky(matrix), groups)
+    for group in groups:
+        without = np.linalg.inv(matrix - rows[group].T @ rows[group])
+        expected = np.sqrt(np.einsum("np,pq,nq->n", rows[group], without, rows[group]))
+        np.testing.assert_allclose(bars[group], expected)
+
+
+def test_duplicates_are_left_out_together() -> None:
+    """A structure whose copy stays in the fit would judge nothing."""
+    made = problem(structures=12, columns=60, noise=1.0)
+    alone, scale = fitted(made)
+    twice, _ = fitted([*made, *made])
+    assert [len(group) for group in duplicates([*made, *made], scale)] == [2 * len(KINDS)] * 12
+    assert min(twice.errors.values()) == pytest.approx(min(alone.errors.values()), rel=0.3)
 
 
 def test_noisy_data_get_a_stronger_regularisation_than_clean_ones() -> None:
-    chosen = {}
-    for noise in (3.0, 1e-6):
-        x, y, folds = problem(rows=40, columns=30, noise=noise)
-        chosen[noise] = filled(x, y, folds, 10).solve().ridge
-    assert chosen[3.0] > 100 * chosen[1e-6]
+    chosen = [fitted(problem(structures=10, columns=40, noise=noise))[0].ridge for noise in (30.0, 1e-6)]
+    assert chosen[0] > 100 * chosen[1]
 
 
-def test_the_committee_is_the_jackknife() -> None:
-    """Its standard deviation of a mean is the standard error of the mean."""
-    generator = np.random.default_rng(1)
-    y = 5 + generator.normal(size=4000)
-    equations = NormalEquations(1, 20)
-    for fold in range(20):
-        equations.add(np.ones((200, 1)), y[fold::20], fold)
-    fit = equations.solve()
-    means = np.array([y[fold::20].mean() for fold in range(20)])
-    expected = means.std(ddof=1) / np.sqrt(20)
-    # A mean of 5 asks for the weakest ridge.
-    assert np.sqrt(np.mean(fit.deviations**2)) == pytest.approx(expected, rel=1e-3)
+def test_the_committee_has_the_covariance_of_the_fit() -> None:
+    made = problem()
+    fit, scale = fitted(made, members=1000)
+    x = np.concatenate([judge.rows for judge in made]) / scale
+    expected = np.sqrt(np.diag(np.linalg.inv(x.T @ x + fit.ridge * np.eye(len(scale)))))
+    np.testing.assert_allclose(np.sqrt(np.mean((fit.deviations * scale) ** 2, axis=0)), expected, rtol=0.15)
+
+
+def test_scaled_bars_do_not_depend_on_the_size_of_the_expected_errors() -> None:
+    """Ten times the errors are a hundred times the ridge, and the left-out errors are the measure of the bars."""
+    made = problem(structures=10, columns=40, noise=3.0)
+    larger = [Judge(one.rows / 10, one.targets / 10, 10 * one.errors, one.kinds) for one in made]
+    (fit, _), (again, _) = fitted(made), fitted(larger)
+    assert again.ridge == pytest.approx(fit.ridge / 100)
+    np.testing.assert_allclose(again.coefficients, fit.coefficients)
+    np.testing.assert_allclose(again.scales[0] * again.deviations, fit.scales[0] * fit.deviations)
+    assert fit.calibration["energy"]["n"] == 10 and fit.calibration["forces"]["n"] == 30
+
+
+def test_of_equal_cutoffs_the_shortest_is_taken() -> None:
+    fit, _ = fitted(problem())
+    worse = replace(fit, errors={fit.ridge: (fit.score * TIE * 1.01, fit.score * TIE * 1.01)})
+    equal = replace(fit, errors={fit.ridge: (fit.score * 1.01, fit.score * 1.01)})
+    assert shortest({2.4: fit, 2.2: equal, 2.0: worse}) == 2.2
 
 
 def test_a_column_of_zeros_gets_no_coefficient() -> None:
-    x, y, folds = problem()
-    x[:, 3] = 0
-    fit = filled(x, y, folds, 50).solve()
+    made = problem()
+    for judge in made:
+        judge.rows[:, 3] = 0
+    fit, _ = fitted(made)
     assert fit.coefficients[3] == 0 and np.isfinite(fit.coefficients).all()
 
 
+def test_the_lowest_judge_and_not_too_many() -> None:
+    assert judges(np.linspace(0, 20, 40), seed=0).tolist() == list(range(20))
+    assert judges(np.linspace(0, 2, 101), seed=0).tolist() == list(range(51))
+    many = judges(np.linspace(0, 1.5, 3000), seed=0)
+    assert len(set(many.tolist())) == 200 and many.max() < 2001
+
+
 def test_bad_input_is_refused() -> None:
-    equations = NormalEquations(2, 3)
     with pytest.raises(FitError, match="not finite"):
-        equations.add(np.array([[1.0, np.nan]]), np.ones(1), 0)
-    equations.add(np.ones((1, 2)), np.ones(1), 0)
-    with pytest.raises(FitError, match="1 of the folds hold data"):
-        equations.solve()
+        NormalEquations(2).add(np.array([[1.0, np.nan]]), np.ones(1))
+    with pytest.raises(FitError, match="2 structures cannot be fitted"):
+        judges(np.zeros(2), seed=0)
 
 
 def test_true_error_bars_are_recognised_as_such() -> None:

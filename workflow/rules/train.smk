@@ -26,6 +26,7 @@ rule train_potential:
     params:
         settings=lookup(dpath="potentials/{potential}", within=config),
         d_nn=lookup(dpath="elements/{element}/d_nn", within=config),
+        label_noise=of_element("label_noise"),
         seed=SEED,
     script:
         "../../scripts/train_potential.py"
@@ -44,6 +45,7 @@ use rule train_potential as sweep_potential with:
     params:
         settings=lambda wildcards: SWEEPS[wildcards.potential][wildcards.point],
         d_nn=of_element("d_nn"),
+        label_noise=of_element("label_noise"),
         seed=SEED,
 
 

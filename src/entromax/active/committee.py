@@ -41,12 +41,12 @@ class Committee:
     Attributes:
         calculator: may answer ``energy_std``.
         lowest: energy of the lowest training structure [eV/atom].
-        energy_scale: by which the weights of its fit fall [eV/atom].
+        height: over which the weights of its fit fall [eV/atom].
     """
 
     calculator: BaseCalculator
     lowest: float
-    energy_scale: float
+    height: float
 
     @classmethod
     def load(cls, potential: str | Path, train: str | Path) -> "Committee":
@@ -59,14 +59,14 @@ class Committee:
         _, bulk = split_free_atom(read_structures(train))
         settings = json.loads((Path(potential) / CARD).read_text())["settings"]
         lowest = min(float(atoms.info["REF_energy"]) / len(atoms) for atoms in bulk)
-        return cls(load_potential(potential), lowest, float(settings["energy_scale"]))
+        return cls(load_potential(potential), lowest, float(settings["height"]))
 
     def opinion(self, atoms: Atoms) -> Opinion:
         """Return energy, largest force, error bar and score of a structure of N atoms.
 
         The score is query by committee [Seung, Opper & Sompolinsky, COLT 1992] with the energy,
 
-            score = sigma_E / N exp(-E / 2 energy_scale),
+            score = sigma_E / N / sqrt(1 + (E / height)^2),
 
         the root of what the fit would lose by an error as large as the bar: its loss is that of energies per atom, and
         the factor is the root of the weight that it gives the structure, E its energy per atom above the lowest (not
@@ -81,7 +81,7 @@ class Committee:
         sigma = float(self.calculator.get_property("energy_std", plain)) if has_bars else np.nan
         energy = float(self.calculator.get_property("energy", plain)) / n - self.lowest
         force = float(np.linalg.norm(self.calculator.get_property("forces", plain), axis=1).max())
-        score = sigma / n * np.exp(-max(energy, 0.0) / (2 * self.energy_scale))
+        score = sigma / n / np.hypot(1, max(energy, 0.0) / self.height)
         return Opinion(energy, force, sigma / n, float(score))
 
 

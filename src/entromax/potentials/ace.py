@@ -1,8 +1,8 @@
 """Atomic cluster expansion, linear: basis and active set of python-ace, fitted by regularised least squares."""
 
 import logging
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,14 +12,21 @@ from ase.calculators.calculator import BaseCalculator
 from pydantic import Field, model_validator
 
 from entromax.config.models.potentials import LinearSettings
+from entromax.potentials.anchors import short_range_anchors
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
-from entromax.structures.geometry import right_handed
+from entromax.potentials.core import Core
+from entromax.potentials.weights import expected_errors, heights
+from entromax.structures.geometry import deformed, right_handed
 
 if TYPE_CHECKING:
     from entromax.potentials.ace_model import AceBasis, AceModel
 
 logger = logging.getLogger("entromax.potentials")
 
+SMOOTHNESS = 2
+"""Power of the degree by which the prior holds functions back."""
+RATTLE, STRAIN = 0.02, 0.01
+"""Displacements [d_nn] and strains [1] of the copies that fill up the active set."""
 BLOCK = 4
 """Environments, in units of the number of functions, that join the search for the active set at once."""
 
@@ -28,9 +35,7 @@ class AceSettings(LinearSettings):
     """Linear atomic cluster expansion over a ZBL repulsion, by python-ace (licensed for non-commercial use only)."""
 
     family: Literal["ace"] = "ace"
-    functions: int = Field(
-        500, ge=10, le=5000, description="basis functions; at most half of the training environments are used"
-    )
+    functions: int = Field(500, ge=10, le=5000, description="basis functions")
     n_max: list[Annotated[int, Field(ge=1, le=30)]] = Field(
         [15, 6, 4, 3], min_length=1, max_length=6, description="radial functions by order, pairs first"
     )
@@ -60,49 +65,36 @@ class AceFamily(Family[AceSettings]):
     error_bars = True
 
     def fit(self, data: FitData, settings: AceSettings, folder: Path) -> dict[str, Any]:
-        """Fit structure by structure; see ``Family.fit``."""
-        from entromax.potentials.ace_model import ACTIVE_SET, MODEL, AceBasis, AceCalculator, AceModel
-        from entromax.potentials.linear import NormalEquations
-        from entromax.potentials.uncertainty import calibration
+        """Fit with every cutoff; see ``Family.fit``."""
+        from entromax.potentials.ace_model import ACTIVE_SET, MODEL
+        from entromax.potentials.linear import fit_linear, shortest
 
         atom, bulk = split_free_atom(data.train)
         if strange := {symbol for atoms in bulk for symbol in atoms.symbols} - {data.element}:
             raise FitError(f"training set: holds {', '.join(sorted(strange))}; this is a potential of {data.element}")
         bulk = [right_handed(atoms) for atoms in bulk]
-        environments = sum(map(len, bulk))
-        basis = AceBasis(new_basis(settings, data, min(settings.functions, environments // 2)))
-        logger.info("%d basis functions, %d environments", basis.size, environments)
-        model = AceModel(
-            element=data.element,
-            e0=float(atom.info["REF_energy"]),
-            zbl=None if settings.zbl is None else (settings.zbl[0] * data.d_nn, settings.zbl[1] * data.d_nn),
-            deviations=np.zeros((settings.folds, basis.size)),
-        )
-        equations = NormalEquations(basis.size, settings.folds)
-        lowest = min(float(atoms.info["REF_energy"]) / len(atoms) for atoms in bulk)
-        folds = np.random.default_rng(data.seed).permutation(len(bulk)) % settings.folds
-        for index, (atoms, fold) in enumerate(zip(bulk, folds, strict=True), start=1):
-            equations.add(*weighted_rows(atoms, basis, model, settings, lowest), int(fold))
-            if index % max(len(bulk) // 10, 1) == 0:
-                logger.info("design matrix: %d of %d structures", index, len(bulk))
-        solved = equations.solve()
+        anchors = short_range_anchors(bulk, data.element, data.d_nn, data.seed)
+        designs, fits = {}, {}
+        for cutoff in settings.cutoffs:
+            designs[cutoff] = AceDesign.untrained(settings, data, cutoff, e0=float(atom.info["REF_energy"]))
+            logger.info("cutoff %g d_nn: %d basis functions", cutoff, designs[cutoff].basis.size)
+            fits[cutoff] = fit_linear(
+                bulk,
+                designs[cutoff],
+                errors=expected_errors(heights(bulk), settings.errors, settings.height, data.noise),
+                anchors=anchors,
+                members=settings.members,
+                seed=data.seed,
+            )
+        cutoff = shortest(fits)
+        design, solved = designs[cutoff], fits[cutoff]
+        basis = design.basis
         basis.basis.basis_coeffs = solved.coefficients.tolist()
-        write_basis(basis.basis, model.e0, folder)
-        write_active_set(basis, bulk, data.element, folder / ACTIVE_SET)
-        model = replace(model, deviations=solved.deviations)
-        model.save(folder / MODEL)
-        checked = calibration(data.validation, AceCalculator(folder))
-        if checked is not None:
-            replace(model, scales=(checked["energy"]["scale"], checked["forces"]["scale"])).save(folder / MODEL)
-        return {
-            "functions": basis.size,
-            "environments": environments,
-            "rows": solved.rows,
-            "ridge": solved.ridge,
-            "left_out_errors": {f"{ridge:.0e}": score for ridge, score in solved.scores.items()},
-            "members": len(solved.deviations),
-            "calibration": checked,
-        }
+        write_basis(basis.basis, design.model.e0, folder)
+        known = surroundings(bulk, 2 * basis.size, RATTLE * data.d_nn, data.seed)
+        write_active_set(basis, known, data.element, folder / ACTIVE_SET)
+        replace(design.model, deviations=solved.deviations, scales=solved.scales).save(folder / MODEL)
+        return {"functions": basis.size, "environments": sum(map(len, bulk)), "cutoff": cutoff, **solved.facts()}
 
     def load(self, folder: Path) -> BaseCalculator:
         """Return the calculator: ``energy_std``, ``forces_std``, ``extrapolation`` too; see ``Family.load``."""
@@ -117,49 +109,60 @@ class AceFamily(Family[AceSettings]):
         return AceModel.load(folder / MODEL).commands()
 
 
-def new_basis(settings: AceSettings, data: FitData, functions: int) -> Any:
-    """Return ``pyace.ACEBBasisSet`` with the first ``functions`` of the B functions that the settings span."""
+@dataclass(frozen=True)
+class AceDesign:
+    """Structures as rows of a basis, above free atoms and ZBL; see ``linear.Design``."""
+
+    basis: "AceBasis"
+    model: "AceModel"
+
+    @classmethod
+    def untrained(cls, settings: AceSettings, data: FitData, cutoff: float, e0: float) -> "AceDesign":
+        """Return the design with a cutoff [d_nn] and the energy of the free atom [eV]."""
+        from entromax.potentials.ace_model import AceBasis, AceModel
+
+        basis = AceBasis(new_basis(settings, data.element, cutoff * data.d_nn))
+        zbl = Core.of(data.element, settings.zbl, data.d_nn).zbl
+        return cls(basis, AceModel(data.element, e0, zbl, deviations=np.zeros((settings.members, basis.size))))
+
+    @property
+    def growth(self) -> np.ndarray:
+        """(1 + degree)^2 of every function: rough ones must earn their place."""
+        return (1 + self.basis.degrees()) ** SMOOTHNESS
+
+    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows and targets of a labelled structure in a right-handed cell."""
+        n = len(atoms)
+        of_energy, of_forces, of_stress = self.basis.rows(atoms)
+        energy, forces, stress = self.model.core.repulsion(atoms)
+        targets = [
+            np.array([float(atoms.info["REF_energy"]) - energy]) / n - self.model.e0,
+            (atoms.arrays["REF_forces"] - forces).ravel(),
+            np.asarray(atoms.info["REF_stress"], dtype=float) - stress,
+        ]
+        return np.concatenate([of_energy[None] / n, of_forces.reshape(3 * n, -1), of_stress]), np.concatenate(targets)
+
+    def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
+        """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
+        return self.basis.projections(atoms).mean(axis=0), self.model.core.repulsion(atoms)[0] / len(atoms)
+
+
+def new_basis(settings: AceSettings, element: str, cutoff: float) -> Any:
+    """Return ``pyace.ACEBBasisSet`` with the first B functions that the settings span, with a cutoff in Å."""
     from entromax.potentials.ace_model import import_pyace
 
     pyace = import_pyace()
     specification = {
         "deltaSplineBins": 0.001,
-        "elements": [data.element],
+        "elements": [element],
         "embeddings": {"ALL": {"npot": "FinnisSinclairShiftedScaled", "fs_parameters": [1, 1], "ndensity": 1}},
-        "bonds": {
-            "ALL": {"radbase": "SBessel", "radparameters": [5.25], "rcut": settings.cutoff * data.d_nn, "dcut": 0.01}
-        },
+        "bonds": {"ALL": {"radbase": "SBessel", "radparameters": [5.25], "rcut": cutoff, "dcut": 0.01}},
         "functions": {
-            "number_of_functions_per_element": functions,
+            "number_of_functions_per_element": settings.functions,
             "ALL": {"nradmax_by_orders": settings.n_max, "lmax_by_orders": settings.l_max},
         },
     }
     return pyace.ACEBBasisSet(pyace.create_multispecies_basis_config(specification))
-
-
-def weighted_rows(
-    atoms: Atoms, basis: "AceBasis", model: "AceModel", settings: AceSettings, lowest: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows [1 + 3 N + 6, p] and targets of one structure, multiplied with the square roots of their weights.
-
-    Targets are energy per atom, forces and stress above those of free atoms and ZBL. All weights of a structure fall
-    with its energy E above ``lowest`` [eV/atom] as exp(-E / energy_scale) (METHOD section 8).
-    """
-    n = len(atoms)
-    of_energy, of_forces, of_stress = basis.rows(atoms)
-    energy, forces, stress = model.repulsion(atoms)
-    rows = [of_energy[None] / n, of_forces.reshape(3 * n, -1), of_stress]
-    targets = [
-        np.array([float(atoms.info["REF_energy"]) - energy]) / n - model.e0,
-        (atoms.arrays["REF_forces"] - forces).ravel(),
-        np.asarray(atoms.info["REF_stress"], dtype=float) - stress,
-    ]
-    weight = np.exp(-(float(atoms.info["REF_energy"]) / n - lowest) / settings.energy_scale)
-    roots = [np.sqrt(weight * w) for w in (settings.energy_weight, settings.force_weight, settings.stress_weight)]
-    return (
-        np.concatenate([root * block for root, block in zip(roots, rows, strict=True)]),
-        np.concatenate([root * target for root, target in zip(roots, targets, strict=True)]),
-    )
 
 
 def write_basis(basis: Any, e0: float, folder: Path) -> None:
@@ -172,6 +175,20 @@ def write_basis(basis: Any, e0: float, folder: Path) -> None:
     if text.count("E0: [0]") != 1:
         raise FitError(f"{folder / LAMMPS}: has no `E0: [0]` to hold the energy of the free atom; which python-ace?")
     (folder / LAMMPS).write_text(text.replace("E0: [0]", f"E0: [{e0!r}]"))
+
+
+def surroundings(structures: Sequence[Atoms], environments: int, width: float, seed: int) -> list[Atoms]:
+    """Return the structures and as many strained copies, rattled by ``width`` [Å], as make up the environments.
+
+    MaxVol wants more environments than there are functions.
+    """
+    rng, found = np.random.default_rng(seed), list(structures)
+    while sum(map(len, found)) < environments:
+        for atoms in structures:
+            copy = deformed(atoms, np.eye(3) + rng.normal(0, STRAIN, (3, 3)))
+            copy.positions += rng.normal(0, width, copy.positions.shape)
+            found.append(copy)
+    return found
 
 
 def write_active_set(basis: "AceBasis", structures: Iterable[Atoms], element: str, path: Path) -> None:

@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
-from ase.data import atomic_numbers
 from ase.stress import voigt_6_to_full_3x3_strain
 
-from entromax.potentials.snap_model import with_room
-from entromax.potentials.zbl import Zbl, lammps_commands, zbl_of
+from entromax.potentials.core import Core, with_room
 from entromax.runtime import atomic_path
 from entromax.structures.geometry import right_handed
 
@@ -42,7 +40,7 @@ class AceModel:
         element: chemical symbol.
         e0: energy of the free atom [eV].
         zbl: radii of the ZBL repulsion [Å]; none without it.
-        deviations: [K, p] committee, see ``LinearFit``.
+        deviations: [M, p] committee, see ``LinearFit``.
         scales: factors that calibrate the standard deviations of energy and forces.
     """
 
@@ -65,18 +63,13 @@ class AceModel:
             return cls(str(data["element"]), float(data["e0"]), zbl, data["deviations"], tuple(data["scales"].tolist()))
 
     @cached_property
-    def _repulsion(self) -> Zbl:
-        return Zbl(atomic_numbers[self.element], *(self.zbl or (0.0, 0.0)))
-
-    def repulsion(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return energy [eV], forces [N, 3] and stress [6] of the ZBL repulsion; zero without it."""
-        if self.zbl is None:
-            return 0.0, np.zeros((len(atoms), 3)), np.zeros(6)
-        return zbl_of(atoms, self._repulsion)
+    def core(self) -> Core:
+        """The repulsion below it."""
+        return Core(self.element, self.zbl)
 
     def commands(self) -> str:
         """Return the commands of a LAMMPS with the package ML-PACE."""
-        return lammps_commands(self.zbl, self.element, "pace", f"{LAMMPS} {self.element}")
+        return self.core.commands("pace", f"{LAMMPS} {self.element}")
 
 
 class AceBasis:
@@ -95,6 +88,11 @@ class AceBasis:
         # The calculator holds no reference to the evaluator: without ours it would be freed under it.
         self._evaluator = pyace.ACEBEvaluator(basis)
         self._calculator = pyace.ACECalculator(self._evaluator)
+
+    def degrees(self) -> np.ndarray:
+        """Return sum (n - 1) + sum l over the factors of every function [p]."""
+        functions = [*self.basis.basis_rank1[0], *self.basis.basis[0]]
+        return np.array([sum(n - 1 for n in function.ns) + sum(function.ls) for function in functions], dtype=float)
 
     def projections(self, atoms: Atoms, gradients: bool = False) -> np.ndarray:
         """Return the B functions [N, p] of a periodic structure in a right-handed cell."""
@@ -159,7 +157,7 @@ class AceCalculator(Calculator):
         whole = right_handed(with_room(self.atoms, self._pyace.cutoff))
         self._pyace.calculate(whole)
         found = self._pyace.results
-        energy, forces, stress = self.model.repulsion(whole)
+        energy, forces, stress = self.model.core.repulsion(whole)
         total = found["energy"] + len(whole) * self.model.e0 + energy
         self.results = {
             "energy": total,

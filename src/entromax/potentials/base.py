@@ -2,14 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from entromax.config.models import PotentialSettings
+from entromax.config.models import LabelNoise, PotentialSettings
 from entromax.registry import FAMILIES, Entry
 from entromax.structures.kinds import ISOLATED
 
@@ -33,6 +33,7 @@ class FitData:
         d_nn: nearest-neighbour distance [Å], unit of the lengths in the settings.
         seed: of everything random.
         threads: processor cores.
+        noise: standard deviations of the labels.
     """
 
     train: Sequence[Atoms]
@@ -41,6 +42,7 @@ class FitData:
     d_nn: float
     seed: int
     threads: int = 1
+    noise: LabelNoise = field(default_factory=LabelNoise)
 
 
 class Family(Entry, ABC, Generic[S]):
@@ -90,8 +92,8 @@ class Family(Entry, ABC, Generic[S]):
         A family that knows how far it can be trusted lists one or more of these in ``implemented_properties`` and
         answers them when asked by name, ``calculator.get_property("energy_std", atoms)``:
 
-        * ``energy_std``: standard deviation of the energy of the whole structure [eV], calibrated when there was
-          validation data;
+        * ``energy_std``: standard deviation of the energy of the whole structure [eV], calibrated on structures that
+          the fit has not seen;
         * ``forces_std``: [N, 3] standard deviations of the forces [eV/Å], calibrated likewise;
         * ``extrapolation``: [N] extrapolation grade of every atom [1]; above 1 the atom is outside the training data.
         """

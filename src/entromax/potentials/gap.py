@@ -12,40 +12,54 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.data import atomic_numbers
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from entromax.config.models import FamilySettings
+from entromax.config.models.base import Positive
+from entromax.config.models.potentials import HeightSettings
+from entromax.potentials.anchors import Anchor, short_range_anchors
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
+from entromax.potentials.core import Core
+from entromax.potentials.weights import expected_errors, heights
 from entromax.structures import write_structures
 from entromax.structures.geometry import bare
 from entromax.structures.kinds import ISOLATED, kind_of
 
-MODEL, LOG, TRAINING = "gap.xml", "gap_fit.log", "train.extxyz"
+MODEL, LOG, TRAINING, CORE = "gap.xml", "gap_fit.log", "train.extxyz", "core.json"
 SPARSE_JITTER = 1e-8
 SIGMA_ATOM = 1e-4
 """Expected error of the free atom [eV]: it fixes the zero of energy."""
 
 
-class GapSettings(FamilySettings):
-    """Gaussian approximation potential: two-body + SOAP, fitted by quippy's gap_fit."""
+class GapSettings(HeightSettings):
+    """Gaussian approximation potential: two-body + SOAP over a ZBL repulsion, fitted by quippy's gap_fit."""
 
     family: Literal["gap"] = "gap"
-    cutoff: float = Field(1.8, gt=1, le=4, description="cutoff radius [d_nn]")
-    transition: float = Field(
-        0.8, gt=0, le=2, description="width of the cutoff; length scale of the two-body kernel [d_nn]"
-    )
+    cutoff: float = Field(2.2, gt=1, le=4, description="cutoff radius [d_nn]")
+    transition: float = Field(0.4, gt=0, le=2, description="width in which the cutoff sets in [d_nn]")
     n_max: int = Field(8, ge=2, le=14, description="SOAP radial functions")
     l_max: int = Field(6, ge=1, le=12, description="SOAP largest angular momentum")
     atom_sigma: float = Field(0.25, gt=0.05, le=0.6, description="width of the SOAP density of an atom [d_nn]")
     zeta: int = Field(4, ge=1, le=8, description="power of the SOAP kernel")
     delta: float = Field(0.5, gt=0, description="prior width of the SOAP energy of an atom [eV]")
     delta_two_body: float = Field(10.0, gt=0, description="prior width of the two-body energy of a pair [eV]")
+    theta_two_body: float = Field(0.4, gt=0, le=2, description="length scale of the two-body kernel [d_nn]")
     n_sparse: int = Field(500, ge=10, description="SOAP sparse points (at most the number of environments)")
     n_sparse_two_body: int = Field(20, ge=5, description="two-body sparse points")
-    sigma_energy: float = Field(0.005, gt=0, description="expected error of energies [eV/atom]")
-    sigma_force: float = Field(0.1, gt=0, description="expected error of forces [eV/Å]")
-    sigma_stress: float = Field(0.003, gt=0, description="expected error of stresses [eV/Å^3]")
-    energy_scale: float = Field(5.0, gt=0, description="errors grow as exp(E/2 energy_scale), E above lowest [eV/atom]")
+    sigma_energy: float = Field(0.005, gt=0, description="expected error of energies of the lowest [eV/atom]")
+    sigma_force: float = Field(0.1, gt=0, description="expected error of its forces [eV/Å]")
+    sigma_stress: float = Field(0.003, gt=0, description="expected error of its stresses [eV/Å^3]")
+    zbl: list[Positive] | None = Field(
+        [0.5, 0.8],
+        min_length=2,
+        max_length=2,
+        description="radii between which the ZBL repulsion goes to zero [d_nn]; null: no ZBL",
+    )
+
+    @model_validator(mode="after")
+    def _repulsion_inside(self) -> "GapSettings":
+        if self.zbl is not None and not self.zbl[0] < self.zbl[1] <= self.cutoff:
+            raise ValueError(f"zbl: {self.zbl} must ascend and end below the cutoff {self.cutoff} [d_nn]")
+        return self
 
 
 class GapFamily(Family[GapSettings]):
@@ -63,9 +77,20 @@ class GapFamily(Family[GapSettings]):
 
     def fit(self, data: FitData, settings: GapSettings, folder: Path) -> dict[str, Any]:
         """Fit with ``gap_fit``; see ``Family.fit``."""
-        training = weighted(data.train, settings, box=4 * settings.cutoff * data.d_nn)
+        free, bulk = split_free_atom(data.train)
+        core = Core.of(data.element, settings.zbl, data.d_nn)
+        core.save(folder / CORE)
+        lowest = settings.sigma_energy, settings.sigma_force, settings.sigma_stress
+        errors = expected_errors(heights(bulk), lowest, settings.height, data.noise)
+        anchors = short_range_anchors(bulk, data.element, data.d_nn, data.seed)
+        energy = float(free.info["REF_energy"])
+        training = [
+            boxed(free, 4 * settings.cutoff * data.d_nn),
+            *(prepared(atoms, error, core) for atoms, error in zip(bulk, errors, strict=True)),
+            *(anchored(anchor, energy, core) for anchor in anchors),
+        ]
         write_structures(folder / TRAINING, training)
-        environments = sum(len(atoms) for atoms in training if atoms.info["config_type"] != ISOLATED)
+        environments = sum(map(len, bulk))
         command = gap_fit_command(settings, d_nn=data.d_nn, environments=environments, seed=data.seed)
         with (folder / LOG).open("w") as log:
             log.write(" ".join(command) + "\n")
@@ -81,55 +106,58 @@ class GapFamily(Family[GapSettings]):
         return {"environments": environments, "n_sparse": min(settings.n_sparse, environments), "log": LOG}
 
     def load(self, folder: Path) -> BaseCalculator:
-        """Return quippy's calculator; see ``Family.load``."""
+        """Return quippy's calculator, over the repulsion; see ``Family.load``."""
         from quippy.potential import Potential  # slow to import, and not needed to fit
 
-        return Potential(param_filename=str(folder / MODEL))
+        return Core.load(folder / CORE).below(Potential(param_filename=str(folder / MODEL)))
 
     def export(self, folder: Path, element: str) -> str | None:
         """Return commands for LAMMPS with the package ML-QUIP; see ``Family.export``."""
-        return f'pair_style quip\npair_coeff * * {MODEL} "" {atomic_numbers[element]}'
+        return Core.load(folder / CORE).commands("quip", f'{MODEL} "" {atomic_numbers[element]}')
 
 
-def weighted(structures: Sequence[Atoms], settings: GapSettings, box: float) -> list[Atoms]:
-    """Return copies as ``gap_fit`` reads them: virials, and the expected errors of every structure.
-
-    The errors grow smoothly with the energy E above the lowest structure, as exp(E / 2 energy_scale), which weighs its
-    squared residuals with exp(-E / energy_scale) (METHOD section 8). The error of a total energy is that of N
-    independent atoms, sqrt(N) sigma_energy; the error of a virial is V sigma_stress.
-
-    Args:
-        structures: with ``REF_`` keys; exactly one free atom.
-        settings: expected errors.
-        box: edge of the box into which the free atom is put [Å]: its images must be out of reach.
-
-    Raises:
-        FitError: not exactly one free atom, or nothing else.
-    """
-    free, bulk = split_free_atom(structures)
-    lowest = min(float(atoms.info["REF_energy"]) / len(atoms) for atoms in bulk)
+def boxed(free: Atoms, box: float) -> Atoms:
+    """Return the free atom in a cubic box of this edge [Å]: its images must be out of reach."""
     atom = Atoms(free.numbers, positions=[[box / 2] * 3], cell=[box] * 3, pbc=True)
     atom.arrays["REF_forces"] = np.zeros((1, 3))
     atom.info = {"REF_energy": free.info["REF_energy"], "config_type": ISOLATED, "energy_sigma": SIGMA_ATOM}
-    prepared = [atom]
-    for atoms in bulk:
-        copy = bare(atoms)
-        copy.arrays["REF_forces"] = atoms.arrays["REF_forces"]
-        excess = float(atoms.info["REF_energy"]) / len(atoms) - lowest
-        scale = float(np.exp(excess / (2 * settings.energy_scale)))
-        volume = float(atoms.get_volume())
-        xx, yy, zz, yz, xz, xy = -volume * np.asarray(atoms.info["REF_stress"], dtype=float)
-        copy.info = {
-            "REF_energy": float(atoms.info["REF_energy"]),
-            # Nine numbers in a row: ASE writes a 3 x 3 array as JSON, which gap_fit skips without a word.
-            "REF_virial": np.array([xx, xy, xz, xy, yy, yz, xz, yz, zz]),
-            "config_type": kind_of(atoms),
-            "energy_sigma": scale * settings.sigma_energy * len(atoms) ** 0.5,
-            "force_sigma": scale * settings.sigma_force,
-            "virial_sigma": scale * settings.sigma_stress * volume,
-        }
-        prepared.append(copy)
-    return prepared
+    return atom
+
+
+def prepared(atoms: Atoms, errors: np.ndarray, core: Core) -> Atoms:
+    """Return a copy of a labelled structure as ``gap_fit`` reads it: above the core, with virial and expected errors.
+
+    The error of a total energy is that of N independent atoms, sqrt(N) times that of an energy per atom; the error of a
+    virial is that of the stress times the volume.
+
+    Args:
+        atoms: with ``REF_`` keys.
+        errors: [3] expected, of energy [eV/atom], forces [eV/Å] and stress [eV/Å^3].
+        core: repulsion that the potential stands on.
+    """
+    copy = bare(atoms)
+    energy, forces, stress = core.repulsion(copy)
+    volume = float(atoms.get_volume())
+    xx, yy, zz, yz, xz, xy = -volume * (np.asarray(atoms.info["REF_stress"], dtype=float) - stress)
+    copy.arrays["REF_forces"] = atoms.arrays["REF_forces"] - forces
+    copy.info = {
+        "REF_energy": float(atoms.info["REF_energy"]) - energy,
+        # Nine numbers in a row: ASE writes a 3 x 3 array as JSON, which gap_fit skips without a word.
+        "REF_virial": np.array([xx, xy, xz, xy, yy, yz, xz, yz, zz]),
+        "config_type": kind_of(atoms),
+        "energy_sigma": float(errors[0]) * len(atoms) ** 0.5,
+        "force_sigma": float(errors[1]),
+        "virial_sigma": float(errors[2]) * volume,
+    }
+    return copy
+
+
+def anchored(anchor: Anchor, free: float, core: Core) -> Atoms:
+    """Return an anchor as ``gap_fit`` reads it: an energy alone, above the core; ``free``: of the free atom [eV]."""
+    copy, n = bare(anchor.atoms), len(anchor.atoms)
+    energy = n * (free + anchor.energy) - core.repulsion(copy)[0]
+    copy.info = {"REF_energy": energy, "config_type": "anchor", "energy_sigma": n * anchor.error}
+    return copy
 
 
 def gap_fit_command(settings: GapSettings, *, d_nn: float, environments: int, seed: int) -> list[str]:
@@ -137,7 +165,7 @@ def gap_fit_command(settings: GapSettings, *, d_nn: float, environments: int, se
     cutoff, width = settings.cutoff * d_nn, settings.transition * d_nn
     two_body = (
         f"distance_2b cutoff={cutoff:.6f} cutoff_transition_width={width:.6f} covariance_type=ard_se "
-        f"delta={settings.delta_two_body} theta_uniform={width:.6f} "
+        f"delta={settings.delta_two_body} theta_uniform={settings.theta_two_body * d_nn:.6f} "
         f"sparse_method=uniform n_sparse={settings.n_sparse_two_body}"
     )
     soap = (
@@ -168,11 +196,10 @@ def require_targets(log: Path, training: Sequence[Atoms]) -> None:
     Raises:
         FitError: its log reports other numbers.
     """
-    bulk = [atoms for atoms in training if "REF_virial" in atoms.info]
     wanted = {
         "energies": len(training),
-        "forces": 3 * sum(len(atoms) for atoms in training),
-        "virials": 6 * len(bulk),  # it counts the independent components
+        "forces": 3 * sum(len(atoms) for atoms in training if atoms.has("REF_forces")),
+        "virials": 6 * sum("REF_virial" in atoms.info for atoms in training),  # it counts independent components
     }
     text = log.read_text(errors="replace")
     for name, number in wanted.items():

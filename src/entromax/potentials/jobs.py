@@ -9,7 +9,7 @@ from typing import Any
 
 from ase.calculators.calculator import BaseCalculator
 
-from entromax.config.models import PotentialSettings
+from entromax.config.models import LabelNoise, PotentialSettings
 from entromax.potentials.base import CARD, Family, FitData, family_available
 from entromax.potentials.folder import atomic_folder
 from entromax.registry import FAMILIES
@@ -17,6 +17,7 @@ from entromax.runtime import config_hash, provenance, write_json
 from entromax.structures import read_structures
 
 logger = logging.getLogger("entromax.potentials")
+NO_NOISE = LabelNoise()
 
 
 def train_potential(
@@ -29,6 +30,7 @@ def train_potential(
     settings: PotentialSettings,
     seed: int,
     threads: int = 1,
+    noise: LabelNoise = NO_NOISE,
 ) -> dict[str, Any]:
     """Fit one potential and put it, all at once, into the folder ``potential``.
 
@@ -41,6 +43,7 @@ def train_potential(
         settings: settings of the family.
         seed: of everything random in the fit.
         threads: processor cores.
+        noise: standard deviations of the labels, which the fit expects.
 
     Returns:
         The contents of ``potential.json``.
@@ -53,7 +56,7 @@ def train_potential(
     if message:
         raise ImportError(message)
     family: Family[Any] = FAMILIES[settings.family]
-    data = FitData(read_structures(train), read_structures(validation), element, d_nn, seed, threads)
+    data = FitData(read_structures(train), read_structures(validation), element, d_nn, seed, threads, noise)
     started = time.monotonic()
     with atomic_folder(Path(potential)) as folder:
         facts = family.fit(data, settings, folder)
@@ -63,6 +66,7 @@ def train_potential(
             "element": element,
             "d_nn": d_nn,
             "settings": dump,
+            "label_noise": noise.model_dump(mode="json"),
             "training_structures": len(data.train),
             "training_hash": hashlib.sha256(Path(train).read_bytes()).hexdigest()[:16],
             "fit_seconds": round(time.monotonic() - started, 2),

@@ -1,69 +1,122 @@
-"""Linear least squares by blocks of rows, with cross-validated regularisation and a committee, for all linear families.
+"""Regularised linear least squares, judged on left-out structures of low energy, for all linear families.
 
-Rows never stand in memory together: every fold of the data keeps its p x p normal equations, so memory does not grow
-with the number of structures. Sums of these serve cross-validation and committee without another look at the data.
+    minimise  sum_rows (x . c - y)^2 / error_row^2  +  ridge sum_k (size_k growth_k c_k)^2
+
+The rows are energies per atom, forces and stresses of labelled structures, and energies of anchors. size_k is the root
+mean square of function k over the structures, growth_k lets rough functions earn their place. The ridge is the one
+whose errors on left-out structures of low energy are smallest: all that a user does with a potential happens there.
+
+What a fit without some of the structures says about them needs no other fit: with the rows X of these structures,
+divided by their errors, the matrix A of the whole fit and H = X A^-1 X^T, their left-out residuals are (1 - H)^-1 times
+those of the whole fit, and the left-out covariance of their predictions is H (1 - H)^-1 [Allen, Technometrics 16, 125
+(1974); Cook & Weisberg, Residuals and Influence in Regression, 1982]. Duplicates are left out together.
+
+Rows never stand in memory together, but for those of the structures that judge: memory does not grow with their number.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from ase import Atoms
+from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
 from scipy.linalg.blas import dsyrk
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial.distance import cdist
 
+from entromax.potentials.anchors import Anchor
 from entromax.potentials.base import FitError
+from entromax.potentials.uncertainty import judge_bars
+from entromax.potentials.weights import heights
 
 logger = logging.getLogger("entromax.potentials")
 
-RIDGES = 10.0 ** -np.arange(1, 14)
-"""Strengths of the regularisation that may be tried, relative to the squared norm of each column [1]."""
-PATIENCE = 2
-"""So many weaker ones in a row may be worse than the best before the search ends."""
+RIDGES = 10.0 ** -np.arange(-2, 14)
+"""Strengths of the regularisation that are tried [1]."""
+LOW = 1.0
+"""Structures below this height judge [eV/atom] ..."""
+FEWEST, MOST = 20, 200
+"""... at least so many of the lowest, and of more at most so many by lot."""
+DUPLICATE = 0.01
+"""Structures whose mean features differ by less than this part are left out together."""
+TIE = 1.05
+"""Of several cutoffs the shortest is taken whose score is within this factor of the best."""
 BUFFER = 4_000_000
-"""Numbers that wait, all folds together, until they are worth a matrix product [32 MB]."""
+"""Numbers that wait until they are worth a matrix product [32 MB]."""
+ENERGY, FORCES, STRESS = range(3)
+
+
+class Design(Protocol):
+    """Structures as a linear family sees them: labels are linear in p coefficients, above free atoms and ZBL."""
+
+    @property
+    def growth(self) -> np.ndarray:
+        """How much rougher every function is than the smoothest, at least 1 [p]."""
+
+    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows [1 + 3 N + 6, p] of a labelled structure and targets: energy per atom, forces, stress if any."""
+
+    def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
+        """Return the row [p] of the energy per atom, and the repulsion that the energy is above [eV/atom]."""
 
 
 @dataclass(frozen=True)
 class LinearFit:
-    """Result of a fit with p coefficients and K folds.
+    """Result of a fit with p coefficients.
 
     Attributes:
         coefficients: [p].
-        deviations: [K, p] committee: the variance of a prediction x . coefficients is the mean of (x . deviations)^2.
-            They are the jackknife's, sqrt(K - 1) (fit without fold k - mean of these fits) [Efron & Stein, Ann.
-            Statist. 9, 586 (1981)].
+        deviations: [M, p] committee: the variance of a prediction x . coefficients is the mean of (x . deviations)^2,
+            before it is scaled. Drawn from the posterior of the fit.
         ridge: strength of the regularisation that was chosen [1].
-        scores: weighted sum of squared errors on the left-out folds, by strength, over that of coefficients zero.
+        errors: root mean square of left-out errors of energies [eV/atom] and forces [eV/Å] at low energy, by ridge.
+        calibration: what :func:`judge_bars` says about the error bars of these left-out energies and forces.
         rows: number of rows.
     """
 
     coefficients: np.ndarray
     deviations: np.ndarray
     ridge: float
-    scores: dict[float, float]
+    errors: dict[float, tuple[float, float]]
+    calibration: dict[str, dict[str, Any]]
     rows: int
+
+    @property
+    def score(self) -> float:
+        """Geometric mean of both errors: no weight to choose."""
+        return score(self.errors[self.ridge])
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """Factors that make the error bars of energy and forces cover what they promise."""
+        return self.calibration["energy"]["scale"], self.calibration["forces"]["scale"]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the card of a potential tells about the fit."""
+        return {
+            "rows": self.rows,
+            "ridge": self.ridge,
+            "left_out_errors": {f"{ridge:.0e}": errors for ridge, errors in self.errors.items()},
+            "members": len(self.deviations),
+            "calibration": self.calibration,
+        }
 
 
 class NormalEquations:
-    """Weighted least squares X c = y from blocks of rows; a block belongs to one fold."""
+    """Weighted least squares X c = y from blocks of rows, already divided by their errors."""
 
-    def __init__(self, columns: int, folds: int) -> None:
-        """Start without data.
-
-        Args:
-            columns: number of coefficients p; memory is about ``folds`` p^2 numbers.
-            folds: parts of the cross-validation.
-        """
+    def __init__(self, columns: int) -> None:
+        """Start without data; memory is about p^2 numbers."""
         self.rows = 0
-        # Fortran order, upper triangle: what dsyrk adds to in place.
-        self._moments = [np.zeros((columns, columns), order="F") for _ in range(folds)]
-        self._products = np.zeros((folds, columns))
-        self._squares = np.zeros(folds)
-        self._waiting: list[list[np.ndarray]] = [[] for _ in range(folds)]
-        self._limit = max(BUFFER // (folds * columns), 64)
+        self.product = np.zeros(columns)
+        self._moment = np.zeros((columns, columns), order="F")  # what dsyrk adds to in place
+        self._waiting: list[np.ndarray] = []
+        self._limit = max(BUFFER // columns, 64)
 
-    def add(self, rows: np.ndarray, targets: np.ndarray, fold: int) -> None:
-        """Add rows [n, p] with targets [n], both already multiplied with the square roots of their weights.
+    def add(self, rows: np.ndarray, targets: np.ndarray) -> None:
+        """Add rows [n, p] with targets [n].
 
         Raises:
             FitError: a number is not finite.
@@ -71,65 +124,172 @@ class NormalEquations:
         if not (np.isfinite(rows).all() and np.isfinite(targets).all()):
             raise FitError("a row of the design matrix or its target is not finite")
         self.rows += len(rows)
-        self._products[fold] += targets @ rows
-        self._squares[fold] += targets @ targets
-        self._waiting[fold].append(rows)
-        if sum(map(len, self._waiting[fold])) >= self._limit:
-            self._flush(fold)
+        self.product += targets @ rows
+        self._waiting.append(rows)
+        if sum(map(len, self._waiting)) >= self._limit:
+            self._flush()
 
-    def _flush(self, fold: int) -> None:
-        if self._waiting[fold]:
-            block = np.concatenate(self._waiting[fold])
-            dsyrk(1.0, block.T, beta=1.0, c=self._moments[fold], overwrite_c=1)
-            self._waiting[fold] = []
+    def moment(self) -> np.ndarray:
+        """Return X^T X [p, p]."""
+        self._flush()
+        return np.triu(self._moment) + np.triu(self._moment, 1).T
 
-    def solve(self) -> LinearFit:
-        """Fit with the regularisation that predicts left-out folds best.
-
-        Columns are scaled to norm 1, so that one strength suits all of them.
-
-        Raises:
-            FitError: fewer than two folds hold data, or no regularisation makes the equations solvable.
-        """
-        for fold in range(len(self._moments)):
-            self._flush(fold)
-        held = [fold for fold, square in enumerate(self._squares) if square > 0]
-        if len(held) < 2:
-            raise FitError(f"{len(held)} of the folds hold data, cross-validation needs 2; give more structures")
-        moment, product = np.sum([self._moments[fold] for fold in held], axis=0), self._products.sum(axis=0)
-        norms = np.sqrt(np.diag(moment))
-        norms[norms == 0] = 1.0
-        scores: dict[float, float] = {}
-        best: tuple[float, np.ndarray] | None = None
-        for ridge in map(float, RIDGES):
-            try:
-                fits = [_ridge(moment - self._moments[k], product - self._products[k], norms, ridge) for k in held]
-            except LinAlgError:
-                break
-            lost = sum(self._lost(coefficients, fold) for coefficients, fold in zip(fits, held, strict=True))
-            scores[ridge] = lost / float(self._squares.sum())
-            logger.info("ridge %.0e: left-out error %.3e of the targets' norm", ridge, np.sqrt(scores[ridge]))
-            if scores[ridge] <= min(scores.values()):
-                best = ridge, np.array(fits)
-            elif min(list(scores.values())[-PATIENCE:]) > min(scores.values()):
-                break
-        if best is None:
-            raise FitError("the equations cannot be solved, whatever the regularisation: too few or equal structures")
-        chosen, parts = best
-        deviations = np.sqrt(len(held) - 1) * (parts - parts.mean(axis=0))
-        return LinearFit(_ridge(moment, product, norms, chosen), deviations, chosen, scores, self.rows)
-
-    def _lost(self, coefficients: np.ndarray, fold: int) -> float:
-        """Return the weighted sum of squared errors on one fold."""
-        upper = np.triu(self._moments[fold])
-        half = coefficients @ upper
-        quadratic = 2 * half @ coefficients - np.diag(upper) @ coefficients**2
-        return max(float(self._squares[fold] - 2 * self._products[fold] @ coefficients + quadratic), 0.0)
+    def _flush(self) -> None:
+        if self._waiting:
+            dsyrk(1.0, np.concatenate(self._waiting).T, beta=1.0, c=self._moment, overwrite_c=1)
+            self._waiting = []
 
 
-def _ridge(moment: np.ndarray, product: np.ndarray, norms: np.ndarray, ridge: float) -> np.ndarray:
-    """Solve (S + ridge 1) u = product / norms with S the scaled moment (upper triangle), for u / norms."""
-    scaled = moment / np.outer(norms, norms)
-    scaled[np.diag_indices_from(scaled)] += ridge
-    solution: np.ndarray = cho_solve(cho_factor(scaled, overwrite_a=True, check_finite=False), product / norms) / norms
-    return solution
+@dataclass(frozen=True)
+class Judge:
+    """Rows of a structure of low energy, divided by their errors; infinite errors have no row."""
+
+    rows: np.ndarray
+    targets: np.ndarray
+    errors: np.ndarray
+    kinds: np.ndarray
+
+
+def fit_linear(
+    structures: Sequence[Atoms],
+    design: Design,
+    *,
+    errors: np.ndarray,
+    anchors: Sequence[Anchor],
+    members: int,
+    seed: int,
+) -> LinearFit:
+    """Fit with the regularisation that predicts left-out structures of low energy best.
+
+    Args:
+        structures: labelled, without the free atom.
+        design: of the family.
+        errors: [N, 3] expected errors of energy per atom, forces and stress; see ``expected_errors``.
+        anchors: see ``short_range_anchors``.
+        members: of the committee.
+        seed: of the committee, and of the choice of judges.
+
+    Raises:
+        FitError: too few structures, a number that is not finite, or no regularisation makes the equations solvable.
+    """
+    judging = set(judges(heights(structures), seed).tolist())
+    columns = len(design.growth)
+    equations, squares, kept = NormalEquations(columns), np.zeros(columns), []
+    for index, atoms in enumerate(structures):
+        rows, targets = design.rows(atoms)
+        kinds = np.repeat([ENERGY, FORCES, STRESS], [1, 3 * len(atoms), len(rows) - 1 - 3 * len(atoms)])
+        squares += rows[0] ** 2
+        error = errors[index][kinds]
+        equations.add(rows / error[:, None], targets / error)
+        if index in judging:
+            kept.append(Judge(rows / error[:, None], targets / error, error, kinds))
+        if (index + 1) % max(len(structures) // 10, 1) == 0:
+            logger.info("design matrix: %d of %d structures", index + 1, len(structures))
+    for anchor in anchors:
+        row, repulsion = design.energy(anchor.atoms)
+        equations.add(row[None] / anchor.error, np.array([anchor.energy - repulsion]) / anchor.error)
+    sizes = np.sqrt(squares / len(structures))
+    return solve(equations, np.where(sizes > 0, sizes, 1.0) * design.growth, kept, members, seed)
+
+
+def shortest(fits: Mapping[float, LinearFit]) -> float:
+    """Return the shortest cutoff whose fit is within 5 % of the best score."""
+    best = min(fit.score for fit in fits.values())
+    return min(cutoff for cutoff, fit in fits.items() if fit.score <= TIE * best)
+
+
+def judges(heights: np.ndarray, seed: int) -> np.ndarray:
+    """Return the indices of the structures on which a fit is judged.
+
+    Raises:
+        FitError: fewer than three structures.
+    """
+    if len(heights) < 3:
+        raise FitError(f"{len(heights)} structures cannot be fitted and left out in turn; give more")
+    limit = max(LOW, float(np.sort(heights)[:FEWEST][-1]))
+    low = np.flatnonzero(heights <= limit)
+    return low if len(low) <= MOST else np.random.default_rng(seed).choice(low, MOST, replace=False)
+
+
+def solve(equations: NormalEquations, scale: np.ndarray, kept: Sequence[Judge], members: int, seed: int) -> LinearFit:
+    """Return the fit with the best ridge; ``scale`` [p] are size times growth of the functions."""
+    moment, product = equations.moment() / np.outer(scale, scale), equations.product / scale
+    rows = np.concatenate([judge.rows for judge in kept]) / scale
+    targets = np.concatenate([judge.targets for judge in kept])
+    groups = duplicates(kept, scale)
+    found: dict[float, tuple[float, float]] = {}
+    best: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None = None
+    for ridge in map(float, RIDGES):
+        try:
+            factor = cholesky(moment + ridge * np.eye(len(scale)), lower=True, check_finite=False)
+        except LinAlgError:
+            break
+        coefficients = cho_solve((factor, True), product)
+        residuals, bars = left_out(rows, targets - rows @ coefficients, factor, groups)
+        found[ridge] = root_mean_squares(kept, residuals)
+        logger.info("ridge %.0e: left out %.1f meV/atom, %.3f eV/Å", ridge, 1e3 * found[ridge][0], found[ridge][1])
+        if score(found[ridge]) <= min(map(score, found.values())):
+            best, chosen = (coefficients, factor, residuals, bars), ridge
+    if best is None:
+        raise FitError("the equations cannot be solved, whatever the regularisation: too few or equal structures")
+    coefficients, factor, residuals, bars = best
+    draws = np.random.default_rng(seed).normal(size=(len(scale), members))
+    deviations = solve_triangular(factor, draws, lower=True, trans="T").T / scale
+    calibration = calibrate(kept, residuals, bars)
+    return LinearFit(coefficients / scale, deviations, chosen, found, calibration, equations.rows)
+
+
+def duplicates(kept: Sequence[Judge], scale: np.ndarray) -> list[np.ndarray]:
+    """Return the indices of the rows of each group of equal structures."""
+    features = np.array([judge.rows[0] * judge.errors[0] for judge in kept]) / scale
+    near = cdist(features, features) < DUPLICATE * np.linalg.norm(features, axis=1)
+    group = connected_components(near, directed=False)[1]
+    owner = np.repeat(group, [len(judge.rows) for judge in kept])
+    return [np.flatnonzero(owner == index) for index in range(group.max() + 1)]
+
+
+def left_out(
+    rows: np.ndarray, residuals: np.ndarray, factor: np.ndarray, groups: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return residuals and standard deviations of rows [n, p] as predicted by fits without their group.
+
+    Args:
+        rows: divided by their errors and scales.
+        residuals: [n] of the whole fit.
+        factor: [p, p] lower Cholesky factor of its matrix.
+        groups: indices of rows that are left out together.
+    """
+    half = solve_triangular(factor, rows.T, lower=True, check_finite=False)
+    residuals, bars = residuals.copy(), np.empty(len(rows))
+    for group in groups:
+        hat = half[:, group].T @ half[:, group]
+        solved = np.linalg.solve(np.eye(len(group)) - hat, np.column_stack([residuals[group], hat]))
+        residuals[group] = solved[:, 0]
+        bars[group] = np.sqrt(np.maximum(np.diag(solved[:, 1:]), 0.0))
+    return residuals, bars
+
+
+def root_mean_squares(kept: Sequence[Judge], residuals: np.ndarray) -> tuple[float, float]:
+    """Return the root mean squares of energies [eV/atom] and forces [eV/Å]; every structure has the same weight."""
+    energies, forces = [], []
+    for judge, part in zip(kept, np.split(residuals, np.cumsum([len(judge.rows) for judge in kept])[:-1]), strict=True):
+        errors = part * judge.errors
+        energies.append(np.mean(errors[judge.kinds == ENERGY] ** 2))
+        forces.append(np.mean(errors[judge.kinds == FORCES] ** 2))
+    return float(np.sqrt(np.mean(energies))), float(np.sqrt(np.mean(forces)))
+
+
+def score(errors: tuple[float, float]) -> float:
+    """Return the geometric mean of the errors of energies and forces."""
+    return float(np.sqrt(errors[0] * errors[1]))
+
+
+def calibrate(kept: Sequence[Judge], residuals: np.ndarray, bars: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Return :func:`judge_bars` of left-out energies [eV/atom] and forces [eV/Å]."""
+    errors = np.concatenate([judge.errors for judge in kept])
+    kinds = np.concatenate([judge.kinds for judge in kept])
+    found = {}
+    for name, kind in (("energy", ENERGY), ("forces", FORCES)):
+        some = (kinds == kind) & (bars * errors > 1e-9)  # what symmetry makes vanish has neither error nor bar
+        found[name] = judge_bars((residuals * errors)[some], (bars * errors)[some])
+    return found

@@ -5,16 +5,18 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from math import isinf
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from pydantic import Field
 
+from entromax.config.models import LabelNoise
 from entromax.config.models.potentials import WeightedSettings
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
+from entromax.potentials.weights import expected_errors
 from entromax.structures import write_structures
 from entromax.structures.geometry import bare
 from entromax.structures.kinds import is_isolated
@@ -22,6 +24,7 @@ from entromax.structures.kinds import is_isolated
 NAME = "mace"
 MODEL, LAMMPS_MODEL, LOG = f"{NAME}.model", f"{NAME}.model-lammps.pt", "mace.log"
 TRAINING, VALIDATION = "train.xyz", "validation.xyz"
+QUANTITIES = ("energy", "forces", "stress")
 FINAL_RATE = 0.01
 """The learning rate falls exponentially to this part of its first value: few epochs end converged."""
 ENVIRONMENT = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"}  # MACE's models are pickled objects
@@ -55,9 +58,10 @@ class MaceFamily(Family[MaceSettings]):
 
     def fit(self, data: FitData, settings: MaceSettings, folder: Path) -> dict[str, Any]:
         """Train with ``mace_run_train``; see ``Family.fit``."""
-        split_free_atom(data.train)
-        write_structures(folder / TRAINING, weighted(data.train, settings.energy_scale))
-        held_out = weighted(data.validation, settings.energy_scale)
+        _, bulk = split_free_atom(data.train)
+        lowest = min(float(atoms.info["REF_energy"]) / len(atoms) for atoms in bulk)
+        training, held_out = (weighted(part, settings, lowest, data.noise) for part in (data.train, data.validation))
+        write_structures(folder / TRAINING, training)
         write_structures(folder / VALIDATION, held_out)
         command = train_command(settings, d_nn=data.d_nn, seed=data.seed, validation=bool(held_out), device=device())
         code = run_logged(command, folder, data.threads)
@@ -86,23 +90,28 @@ class MaceFamily(Family[MaceSettings]):
         )
 
 
-def weighted(structures: Sequence[Atoms], energy_scale: float) -> list[Atoms]:
-    """Return copies as MACE reads them: free atoms marked, weights exp(-E / energy_scale) (METHOD section 8).
+def weighted(structures: Sequence[Atoms], settings: MaceSettings, lowest: float, noise: LabelNoise) -> list[Atoms]:
+    """Return copies as MACE reads them: free atoms marked, each quantity with its weight.
+
+    The weights are those of ``expected_errors`` in units of the weights of the loss.
 
     Args:
         structures: with ``REF_`` keys.
-        energy_scale: E is the energy above the lowest structure [eV/atom].
+        settings: weights of the loss, and the height over which they fall.
+        lowest: energy of the lowest training structure [eV/atom].
+        noise: standard deviations of the labels.
     """
-    energies = [float(atoms.info["REF_energy"]) / len(atoms) for atoms in structures]
-    free = [is_isolated(atoms) for atoms in structures]
-    lowest = min((energy for energy, alone in zip(energies, free, strict=True) if not alone), default=0.0)
     copies = []
-    for atoms, energy, alone in zip(structures, energies, free, strict=True):
-        copy = bare(atoms)
+    for atoms in structures:
+        copy, alone = bare(atoms), is_isolated(atoms)
         copy.arrays["REF_forces"] = atoms.arrays["REF_forces"]
         copy.info = {key: atoms.info[key] for key in ("REF_energy", "REF_stress")}
         copy.info["config_type"] = "IsolatedAtom" if alone else "Default"
-        copy.info["config_weight"] = 1.0 if alone else float(np.exp((lowest - energy) / energy_scale))
+        if not alone:
+            excess = float(atoms.info["REF_energy"]) / len(atoms) - lowest
+            errors = expected_errors([excess], settings.errors, settings.height, noise)[0]
+            for name, base, error in zip(QUANTITIES, settings.errors, errors, strict=True):
+                copy.info[f"config_{name}_weight"] = 1.0 if isinf(base) else float((base / error) ** 2)
         copies.append(copy)
     return copies
 

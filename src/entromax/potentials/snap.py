@@ -1,21 +1,22 @@
 """Spectral neighbour analysis potential: linear or quadratic in the SNAP bispectrum, over a ZBL repulsion."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
-from ase.data import atomic_numbers
 from pydantic import Field
 
 from entromax.config.models.base import Positive
 from entromax.config.models.potentials import LinearSettings
 from entromax.features.bispectrum import bispectrum_triples
+from entromax.potentials.anchors import short_range_anchors
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
+from entromax.potentials.core import Core
+from entromax.potentials.weights import expected_errors, heights
 
 if TYPE_CHECKING:
     from entromax.potentials.snap_model import SnapModel
@@ -58,36 +59,40 @@ class SnapFamily(Family[SnapSettings]):
     error_bars = True
 
     def fit(self, data: FitData, settings: SnapSettings, folder: Path) -> dict[str, Any]:
-        """Fit structure by structure; see ``Family.fit``."""
-        from entromax.potentials.linear import NormalEquations
-        from entromax.potentials.snap_model import MODEL, SnapCalculator
-        from entromax.potentials.uncertainty import calibration
+        """Fit with every cutoff; see ``Family.fit``."""
+        from entromax.potentials.linear import fit_linear, shortest
+        from entromax.potentials.snap_model import MODEL
 
         atom, bulk = split_free_atom(data.train)
-        model = untrained(settings, data, e0=float(atom.info["REF_energy"]))
-        columns = model.coefficients.size
-        equations = NormalEquations(columns, settings.folds)
-        lowest = min(float(atoms.info["REF_energy"]) / len(atoms) for atoms in bulk)
-        folds = np.random.default_rng(data.seed).permutation(len(bulk)) % settings.folds
-        for index, (atoms, fold) in enumerate(zip(bulk, folds, strict=True), start=1):
-            equations.add(*weighted_rows(atoms, model, settings, lowest), int(fold))
-            if index % max(len(bulk) // 10, 1) == 0:
-                logger.info("design matrix: %d of %d structures", index, len(bulk))
-        solved = equations.solve()
-        model = replace(model, coefficients=solved.coefficients, deviations=solved.deviations)
-        checked = calibration(data.validation, SnapCalculator(model))
-        if checked is not None:
-            model = replace(model, scales=(checked["energy"]["scale"], checked["forces"]["scale"]))
+        if strange := {symbol for atoms in bulk for symbol in atoms.symbols} - {data.element}:
+            raise FitError(f"training set: holds {', '.join(sorted(strange))}; this is a potential of {data.element}")
+        anchors = short_range_anchors(bulk, data.element, data.d_nn, data.seed)
+        designs, fits = {}, {}
+        for cutoff in settings.cutoffs:
+            designs[cutoff] = SnapDesign.untrained(settings, data, cutoff, e0=float(atom.info["REF_energy"]))
+            fits[cutoff] = fit_linear(
+                bulk,
+                designs[cutoff],
+                errors=expected_errors(heights(bulk), settings.errors, settings.height, data.noise),
+                anchors=anchors,
+                members=settings.members,
+                seed=data.seed,
+            )
+        cutoff = shortest(fits)
+        solved = fits[cutoff]
+        model = replace(
+            designs[cutoff].model,
+            coefficients=solved.coefficients,
+            deviations=solved.deviations,
+            scales=solved.scales,
+        )
         model.save(folder / MODEL)
         model.write_lammps(folder)
         return {
-            "coefficients": columns,
+            "coefficients": model.coefficients.size,
             "free_atom_error": float(model.coefficients[0]),
-            "rows": solved.rows,
-            "ridge": solved.ridge,
-            "left_out_errors": {f"{ridge:.0e}": score for ridge, score in solved.scores.items()},
-            "members": len(solved.deviations),
-            "calibration": checked,
+            "cutoff": cutoff,
+            **solved.facts(),
         }
 
     def load(self, folder: Path) -> BaseCalculator:
@@ -103,72 +108,61 @@ class SnapFamily(Family[SnapSettings]):
         return SnapModel.load(folder / MODEL).commands()
 
 
-def untrained(settings: SnapSettings, data: FitData, e0: float) -> "SnapModel":
-    """Return the model with all coefficients zero: free atoms and ZBL."""
-    from entromax.potentials.snap_model import SnapModel
+@dataclass(frozen=True)
+class SnapDesign:
+    """Structures as rows of LAMMPS, above free atoms and ZBL; see ``linear.Design``."""
 
-    dim = len(bispectrum_triples(settings.twojmax))
-    columns = 1 + dim + (dim * (dim + 1) // 2 if settings.quadratic else 0)
-    return SnapModel(
-        element=data.element,
-        cutoff=settings.cutoff * data.d_nn,
-        twojmax=settings.twojmax,
-        quadratic=settings.quadratic,
-        e0=e0,
-        zbl=None if settings.zbl is None else (settings.zbl[0] * data.d_nn, settings.zbl[1] * data.d_nn),
-        coefficients=np.zeros(columns),
-        deviations=np.zeros((settings.folds, columns)),
-    )
+    model: "SnapModel"
+    constant: bool
 
+    @classmethod
+    def untrained(cls, settings: SnapSettings, data: FitData, cutoff: float, e0: float) -> "SnapDesign":
+        """Return the design with a cutoff [d_nn] and the energy of the free atom [eV]."""
+        from entromax.potentials.snap_model import SnapModel
 
-def weighted_rows(
-    atoms: Atoms, model: "SnapModel", settings: SnapSettings, lowest: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows [1 + 3 N + 6, p] and targets of one structure, multiplied with the square roots of their weights.
-
-    Targets are energy per atom, forces and stress above those of free atoms and ZBL. All weights of a structure fall
-    with its energy E above the lowest one as exp(-E / energy_scale) (METHOD section 8). Without ``REF_stress`` there
-    are no rows for it.
-
-    Args:
-        atoms: with ``REF_`` keys.
-        model: cutoffs, free atom and ZBL.
-        settings: weights.
-        lowest: energy of the lowest structure [eV/atom].
-
-    Raises:
-        FitError: the structure holds another element.
-    """
-    from entromax.potentials.lammps_run import snap_rows
-    from entromax.potentials.zbl import Zbl, zbl_of
-
-    n = len(atoms)
-    if set(atoms.get_chemical_symbols()) != {model.element}:
-        raise FitError(
-            f"structure {atoms.info.get('sid')} is {atoms.get_chemical_formula()}, SNAP of {model.element} only"
+        dim = len(bispectrum_triples(settings.twojmax))
+        columns = 1 + dim + (dim * (dim + 1) // 2 if settings.quadratic else 0)
+        model = SnapModel(
+            element=data.element,
+            cutoff=cutoff * data.d_nn,
+            twojmax=settings.twojmax,
+            quadratic=settings.quadratic,
+            e0=e0,
+            zbl=Core.of(data.element, settings.zbl, data.d_nn).zbl,
+            coefficients=np.zeros(columns),
+            deviations=np.zeros((settings.members, columns)),
         )
-    of_energy, of_forces, of_stress = snap_rows(atoms, model.compute_arguments(), model.cutoff)
-    energy = float(atoms.info["REF_energy"]) - n * model.e0
-    forces = np.array(atoms.arrays["REF_forces"], dtype=float)
-    stress = np.array(atoms.info.get("REF_stress", []), dtype=float)
-    if model.zbl is not None:
-        base = zbl_of(atoms, Zbl(atomic_numbers[model.element], *model.zbl))
-        energy, forces = energy - base[0], forces - base[1]
-        stress = stress - base[2] if stress.size else stress
-    weight = np.exp(-(float(atoms.info["REF_energy"]) / n - lowest) / settings.energy_scale)
-    parts: Sequence[tuple[float, np.ndarray, np.ndarray]] = (
-        (settings.energy_weight, of_energy[None] / n, np.array([energy / n])),
-        (settings.force_weight, of_forces.reshape(3 * n, -1), forces.ravel()),
-        (settings.stress_weight, of_stress, stress),
-    )
-    used = [(np.sqrt(weight * w), rows, target) for w, rows, target in parts if w > 0 and target.size]
-    constant = np.zeros((sum(len(rows) for _, rows, _ in used), 1))
-    if settings.constant and settings.energy_weight > 0:
-        constant[0] = used[0][0]
-    return (
-        np.hstack([constant, np.concatenate([root * rows for root, rows, _ in used])]),
-        np.concatenate([root * target for root, _, target in used]),
-    )
+        return cls(model, settings.constant)
+
+    @property
+    def growth(self) -> np.ndarray:
+        """One of every component: the bispectrum is short enough to need no order."""
+        return np.ones(self.model.coefficients.size)
+
+    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows and targets of a labelled structure; without ``REF_stress`` there are none for it."""
+        from entromax.potentials.lammps_run import snap_rows
+
+        n = len(atoms)
+        of_energy, of_forces, of_stress = snap_rows(atoms, self.model.compute_arguments(), self.model.cutoff)
+        energy, forces, stress = self.model.core.repulsion(atoms)
+        parts = [
+            (of_energy[None] / n, np.array([float(atoms.info["REF_energy"]) - energy]) / n - self.model.e0),
+            (of_forces.reshape(3 * n, -1), (atoms.arrays["REF_forces"] - forces).ravel()),
+        ]
+        if "REF_stress" in atoms.info:
+            parts.append((of_stress, np.asarray(atoms.info["REF_stress"], dtype=float) - stress))
+        rows = np.concatenate([part for part, _ in parts])
+        constant = np.zeros((len(rows), 1))
+        constant[0] = self.constant
+        return np.hstack([constant, rows]), np.concatenate([target for _, target in parts])
+
+    def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
+        """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
+        from entromax.potentials.lammps_run import snap_rows
+
+        row = snap_rows(atoms, self.model.compute_arguments(), self.model.cutoff)[0] / len(atoms)
+        return np.concatenate([[float(self.constant)], row]), self.model.core.repulsion(atoms)[0] / len(atoms)
 
 
 FAMILY = SnapFamily()

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from entromax.features import Batch, NeighbourList, pair_vectors
 from entromax.features.bispectrum import Bispectrum
-from entromax.potentials.zbl import Zbl, from_pairs, lammps_commands
+from entromax.potentials.core import Core, with_room
+from entromax.potentials.zbl import Zbl, from_pairs
 from entromax.runtime import atomic_path
 
 MODEL, INCLUDE = "snap.npz", "snap.lammps"
@@ -35,7 +36,7 @@ class SnapModel:
         e0: energy of the free atom [eV].
         zbl: radii of the ZBL repulsion [Å]; none without it.
         coefficients: [p] c, beta, then the upper triangle of alpha row by row [eV]: the order of LAMMPS.
-        deviations: [K, p] committee, see ``LinearFit``.
+        deviations: [M, p] committee, see ``LinearFit``.
         scales: factors that calibrate the standard deviations of energy and forces.
     """
 
@@ -48,6 +49,11 @@ class SnapModel:
     coefficients: np.ndarray
     deviations: np.ndarray
     scales: tuple[float, float] = (1.0, 1.0)
+
+    @property
+    def core(self) -> Core:
+        """The repulsion below it."""
+        return Core(self.element, self.zbl)
 
     def save(self, path: Path) -> None:
         """Write all numbers to one npz."""
@@ -80,7 +86,7 @@ class SnapModel:
     def commands(self) -> str:
         """Return the commands of LAMMPS that use the files."""
         files = f"{self.element}.snapcoeff {self.element}.snapparam {self.element}"
-        return lammps_commands(self.zbl, self.element, "snap", files)
+        return self.core.commands("snap", files)
 
     def compute_arguments(self) -> str:
         """Return the arguments of ``compute snap`` of LAMMPS for the same components."""
@@ -172,15 +178,3 @@ class _Coefficients:
         if self._alpha is None:
             return self._constant + b @ self._beta
         return self._constant + b @ self._beta + 0.5 * (b @ self._alpha * b).sum(1)
-
-
-def with_room(atoms: Atoms, reach: float) -> Atoms:
-    """Return a structure periodic in three directions whose new images are out of ``reach`` [Å] of each other."""
-    if atoms.pbc.all():
-        return atoms
-    cell = atoms.cell.complete().array
-    for axis in np.flatnonzero(~atoms.pbc):
-        normal = np.cross(cell[axis - 2], cell[axis - 1])
-        normal /= np.linalg.norm(normal)
-        cell[axis] = normal * (np.ptp(atoms.positions @ normal) + 1.01 * reach)
-    return Atoms(atoms.numbers, positions=atoms.positions, cell=cell, pbc=True)

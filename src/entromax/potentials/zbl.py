@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from ase import Atoms
-from ase.data import atomic_numbers
 from ase.stress import full_3x3_to_voigt_6_stress
 from torch import Tensor
 
@@ -72,14 +71,3 @@ def from_pairs(gradient: Tensor, vectors: Tensor, pairs: Pairs, n_atoms: int) ->
     forces.index_add_(0, pairs.i, gradient).index_add_(0, pairs.j, -gradient)
     tensor = (gradient.T @ vectors).numpy()
     return forces.numpy(), full_3x3_to_voigt_6_stress(tensor)
-
-
-def lammps_commands(zbl: tuple[float, float] | None, element: str, style: str, arguments: str) -> str:
-    """Return the pair commands of LAMMPS for ``style`` with its coefficients, over the repulsion if there is one."""
-    if zbl is None:
-        return f"pair_style {style}\npair_coeff * * {arguments}"
-    number = atomic_numbers[element]
-    return (
-        f"pair_style hybrid/overlay zbl {zbl[0]!r} {zbl[1]!r} {style}\n"
-        f"pair_coeff * * zbl {number} {number}\npair_coeff * * {style} {arguments}"
-    )

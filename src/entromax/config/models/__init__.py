@@ -24,6 +24,7 @@ from entromax.config.models.potentials import (
 from entromax.config.models.reference import (
     CrystalSettings,
     ElementSettings,
+    LabelNoise,
     ReferenceSettings,
 )
 from entromax.config.models.validation import (
@@ -45,6 +46,7 @@ __all__ = [
     "EosSettings",
     "FamilySettings",
     "FeatureSettings",
+    "LabelNoise",
     "LabelSettings",
     "LibrarySettings",
     "OptimiserSettings",

@@ -1,6 +1,7 @@
 """What the settings of families of potentials share."""
 
 from itertools import product
+from math import inf
 from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -48,13 +49,20 @@ class FamilySettings(PotentialSettings):
         }
 
 
-class WeightedSettings(FamilySettings):
+class HeightSettings(FamilySettings):
+    """Families that expect larger errors of structures of higher energy."""
+
+    height: float = Field(
+        0.5, gt=0, description="expected errors grow as sqrt(1 + (E/height)^2), E above the lowest [eV/atom]"
+    )
+
+
+class WeightedSettings(HeightSettings):
     """Families that minimise weighted squared errors."""
 
     energy_weight: float = Field(100.0, ge=0, description="weight of squared energy errors [1/(eV/atom)^2]")
     force_weight: float = Field(1.0, ge=0, description="weight of squared force errors [1/(eV/Å)^2]")
     stress_weight: float = Field(1000.0, ge=0, description="weight of squared stress errors [1/(eV/Å^3)^2]")
-    energy_scale: float = Field(5.0, gt=0, description="weights fall as exp(-E/energy_scale), E above lowest [eV/atom]")
 
     @model_validator(mode="after")
     def _some_weight(self) -> Self:
@@ -64,21 +72,40 @@ class WeightedSettings(FamilySettings):
             )
         return self
 
+    @property
+    def errors(self) -> tuple[float, float, float]:
+        """Expected errors of energy [eV/atom], forces [eV/Å] and stress [eV/Å^3] of the lowest structure."""
+        weights = (self.energy_weight, self.force_weight, self.stress_weight)
+        energy, force, stress = (weight**-0.5 if weight else inf for weight in weights)
+        return energy, force, stress
+
+
+Cutoff = Annotated[float, Field(gt=1, le=4)]
+
 
 class LinearSettings(WeightedSettings):
     """Families whose energy is linear in their coefficients, over a ZBL repulsion."""
 
-    cutoff: float = Field(2.0, gt=1, le=4, description="cutoff radius [d_nn]")
+    cutoff: Cutoff | Annotated[list[Cutoff], Field(min_length=1)] = Field(
+        [2.2, 2.4],
+        description="cutoff radius [d_nn]; of several the shortest that predicts left-out structures within 5 % of "
+        "the best",
+    )
     zbl: list[Positive] | None = Field(
         [0.5, 0.8],
         min_length=2,
         max_length=2,
         description="radii between which the ZBL repulsion goes to zero [d_nn]; null: no ZBL",
     )
-    folds: int = Field(8, ge=3, le=32, description="parts of the cross-validation; members of the committee")
+    members: int = Field(32, ge=8, le=1024, description="members of the committee that gives the error bars")
+
+    @property
+    def cutoffs(self) -> list[float]:
+        """The cutoff radii to try, ascending [d_nn]."""
+        return sorted(self.cutoff) if isinstance(self.cutoff, list) else [self.cutoff]
 
     @model_validator(mode="after")
     def _repulsion_inside(self) -> Self:
-        if self.zbl is not None and not self.zbl[0] < self.zbl[1] <= self.cutoff:
+        if self.zbl is not None and not self.zbl[0] < self.zbl[1] <= self.cutoffs[0]:
             raise ValueError(f"zbl: {self.zbl} must ascend and end below the cutoff {self.cutoff} [d_nn]")
         return self

@@ -60,6 +60,14 @@ class CrystalSettings(Settings):
     u: float | None = Field(None, gt=0, lt=0.5, description="free internal coordinate of A7 and A8 [1]")
 
 
+class LabelNoise(Settings):
+    """Standard deviation of the labels of an element against converged ones; fits expect no smaller errors."""
+
+    energy: float = Field(0.0, ge=0, description="of energies [eV/atom]")
+    forces: float = Field(0.0, ge=0, description="of components of forces [eV/Å]")
+    stress: float = Field(0.0, ge=0, description="of components of stresses [eV/Å^3]")
+
+
 class ElementSettings(Settings):
     """One element: length scale, part of the library it uses, reference settings, reference crystals."""
 
@@ -78,6 +86,9 @@ class ElementSettings(Settings):
     ground_state: str = Field(description="name of the ground-state crystal; must be one of crystals")
     crystals: dict[str, CrystalSettings] = Field(min_length=1, description="reference crystals, by structure type")
     reference: ReferenceSettings = Field(description="engine that makes the labels, and its settings")
+    label_noise: LabelNoise | None = Field(
+        None, description="standard deviation of the labels against converged ones, which fits expect; null: unknown"
+    )
 
     @model_validator(mode="after")
     def _known_crystals(self) -> "ElementSettings":

@@ -1,0 +1,32 @@
+"""Which errors a fit expects of its labels: the higher a structure, the larger, and never below their noise."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+
+from entromax.config.models import LabelNoise
+
+
+def heights(structures: Sequence[Atoms]) -> np.ndarray:
+    """Return the energies per atom above the lowest [N] [eV/atom]; free atoms must not be among them."""
+    energies = np.array([float(atoms.info["REF_energy"]) / len(atoms) for atoms in structures])
+    return np.asarray(energies - energies.min())
+
+
+def expected_errors(
+    heights: Sequence[float] | np.ndarray, lowest: Sequence[float], height: float, noise: LabelNoise
+) -> np.ndarray:
+    """Return the expected errors [N, 3] of energy [eV/atom], forces [eV/Å] and stress [eV/Å^3] of N structures.
+
+    Those of the model grow with the energy E above the lowest structure as sqrt(1 + (E / height)^2), which weighs its
+    squared residuals with 1 / (1 + (E / height)^2) (docs/fits.md); the noise of the labels is added in quadrature.
+
+    Args:
+        heights: [N] energies above the lowest structure [eV/atom].
+        lowest: errors of the lowest structure, in these units; infinite: this quantity does not count.
+        height: where the errors have grown by a factor of sqrt(2) [eV/atom].
+        noise: standard deviations of the labels.
+    """
+    growth = np.sqrt(1 + (np.asarray(heights) / height) ** 2)
+    return np.hypot(np.outer(growth, lowest), [noise.energy, noise.forces, noise.stress])
