@@ -40,7 +40,8 @@ def fitted(made: list[Judge], members: int = 8) -> tuple[LinearFit, np.ndarray]:
     for judge in made:
         equations.add(judge.rows, judge.targets)
     scale = np.sqrt(np.mean([(judge.rows[0] * judge.errors[0]) ** 2 for judge in made], axis=0))
-    return solve(equations, np.where(scale > 0, scale, 1.0), made, members, seed=0), scale
+    scale = np.where(scale > 0, scale, 1.0)
+    return solve(equations, scale, made, duplicates(made, scale), members=members, seed=0), scale
 
 
 def by_hand(made: list[Judge], ridge: float, scale: np.ndarray) -> np.ndarray:

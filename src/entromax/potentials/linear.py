@@ -189,7 +189,8 @@ def fit_linear(
         row, repulsion = design.energy(anchor.atoms)
         equations.add(row[None] / anchor.error, np.array([anchor.energy - repulsion]) / anchor.error)
     sizes = np.sqrt(squares / len(structures))
-    return solve(equations, np.where(sizes > 0, sizes, 1.0) * design.growth, kept, members, seed)
+    sizes[sizes == 0] = 1.0
+    return solve(equations, sizes * design.growth, kept, duplicates(kept, sizes), members=members, seed=seed)
 
 
 def shortest(fits: Mapping[float, LinearFit]) -> float:
@@ -211,12 +212,31 @@ def judges(heights: np.ndarray, seed: int) -> np.ndarray:
     return low if len(low) <= MOST else np.random.default_rng(seed).choice(low, MOST, replace=False)
 
 
-def solve(equations: NormalEquations, scale: np.ndarray, kept: Sequence[Judge], members: int, seed: int) -> LinearFit:
-    """Return the fit with the best ridge; ``scale`` [p] are size times growth of the functions."""
+def solve(
+    equations: NormalEquations,
+    scale: np.ndarray,
+    kept: Sequence[Judge],
+    groups: Sequence[np.ndarray],
+    *,
+    members: int,
+    seed: int,
+) -> LinearFit:
+    """Return the fit with the best ridge.
+
+    Args:
+        equations: of all structures and anchors.
+        scale: [p] size times growth of the functions.
+        kept: structures that judge.
+        groups: indices of rows of these that are left out together.
+        members: of the committee.
+        seed: of the committee.
+
+    Raises:
+        FitError: no regularisation makes the equations solvable.
+    """
     moment, product = equations.moment() / np.outer(scale, scale), equations.product / scale
     rows = np.concatenate([judge.rows for judge in kept]) / scale
     targets = np.concatenate([judge.targets for judge in kept])
-    groups = duplicates(kept, scale)
     found: dict[float, tuple[float, float]] = {}
     best: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None = None
     for ridge in map(float, RIDGES):
@@ -239,9 +259,9 @@ def solve(equations: NormalEquations, scale: np.ndarray, kept: Sequence[Judge], 
     return LinearFit(coefficients / scale, deviations, chosen, found, calibration, equations.rows)
 
 
-def duplicates(kept: Sequence[Judge], scale: np.ndarray) -> list[np.ndarray]:
-    """Return the indices of the rows of each group of equal structures."""
-    features = np.array([judge.rows[0] * judge.errors[0] for judge in kept]) / scale
+def duplicates(kept: Sequence[Judge], sizes: np.ndarray) -> list[np.ndarray]:
+    """Return the indices of the rows of each group of equal structures; ``sizes`` [p] of the functions."""
+    features = np.array([judge.rows[0] * judge.errors[0] for judge in kept]) / sizes
     near = cdist(features, features) < DUPLICATE * np.linalg.norm(features, axis=1)
     group = connected_components(near, directed=False)[1]
     owner = np.repeat(group, [len(judge.rows) for judge in kept])

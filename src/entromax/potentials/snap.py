@@ -21,6 +21,8 @@ from entromax.potentials.weights import expected_errors, heights
 if TYPE_CHECKING:
     from entromax.potentials.snap_model import SnapModel
 
+SMOOTHNESS = 2
+"""Power of the degree by which the prior holds functions back."""
 logger = logging.getLogger("entromax.potentials")
 
 
@@ -136,8 +138,12 @@ class SnapDesign:
 
     @property
     def growth(self) -> np.ndarray:
-        """One of every component: the bispectrum is short enough to need no order."""
-        return np.ones(self.model.coefficients.size)
+        """(1 + degree)^2: the degree of a component is j1 + j2 + j, that of a product the sum of both."""
+        degrees = np.array(bispectrum_triples(self.model.twojmax)).sum(axis=1) / 2
+        if self.model.quadratic:
+            first, second = np.triu_indices(len(degrees))
+            degrees = np.concatenate([degrees, degrees[first] + degrees[second]])
+        return np.concatenate([[1.0], (1 + degrees) ** SMOOTHNESS])
 
     def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
         """Return rows and targets of a labelled structure; without ``REF_stress`` there are none for it."""
