@@ -35,9 +35,9 @@ def test_quantum_espresso_keeps_the_contract_of_an_engine():
 
 
 FAMILIES = [
-    SnapSettings(twojmax=4, folds=4, constant=False),  # with a constant, the free atom is not exact, by choice
+    SnapSettings(twojmax=4, cutoff=2.0, constant=False),  # with a constant, the free atom is not exact, by choice
     GapSettings(n_max=5, l_max=3, n_sparse=100),
-    AceSettings(functions=60, folds=4),
+    AceSettings(functions=60, cutoff=2.0),
 ]
 
 
