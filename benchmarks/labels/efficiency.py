@@ -32,7 +32,8 @@ from entromax.entropy.seeding import relaxed_seeds
 from entromax.features import build
 from entromax.potentials.base import FitData, split_free_atom
 from entromax.potentials.linear import fit_linear
-from entromax.potentials.snap import SnapDesign, SnapSettings
+from entromax.potentials.snap import SnapSettings
+from entromax.potentials.snap_model import SnapDesign
 from entromax.potentials.weights import expected_errors, heights
 from entromax.report.kit.style import BLUE, GREEN, GREY, ORANGE, figure, label_logarithmic
 from entromax.runtime import provenance, write_json

@@ -14,8 +14,8 @@ from entromax.features.bispectrum import Bispectrum
 from entromax.potentials import load_potential
 from entromax.potentials.base import FitData, FitError
 from entromax.potentials.lammps_run import STRESS_FROM, snap_rows, start_lammps
-from entromax.potentials.snap import SnapDesign, SnapSettings
-from entromax.potentials.snap_model import INCLUDE, RFAC0, with_room
+from entromax.potentials.snap import SnapSettings
+from entromax.potentials.snap_model import INCLUDE, RFAC0, SnapDesign, with_room
 from entromax.potentials.zbl import Zbl
 from entromax.structures import write_structures
 from tests.support.emt_cells import D_NN, fit, labelled

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,17 +14,14 @@ from pydantic import Field, model_validator
 from entromax.config.models.potentials import LinearSettings
 from entromax.potentials.anchors import short_range_anchors
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
-from entromax.potentials.core import Core
 from entromax.potentials.weights import expected_errors, heights
 from entromax.structures.geometry import deformed, right_handed
 
 if TYPE_CHECKING:
-    from entromax.potentials.ace_model import AceBasis, AceModel
+    from entromax.potentials.ace_model import AceBasis
 
 logger = logging.getLogger("entromax.potentials")
 
-SMOOTHNESS = 2
-"""Power of the degree by which the prior holds functions back."""
 RATTLE, STRAIN = 0.02, 0.01
 """Displacements [d_nn] and strains [1] of the copies that fill up the active set."""
 BLOCK = 4
@@ -66,7 +63,7 @@ class AceFamily(Family[AceSettings]):
 
     def fit(self, data: FitData, settings: AceSettings, folder: Path) -> dict[str, Any]:
         """Fit with every cutoff; see ``Family.fit``."""
-        from entromax.potentials.ace_model import ACTIVE_SET, MODEL
+        from entromax.potentials.ace_model import ACTIVE_SET, MODEL, AceDesign
         from entromax.potentials.linear import fit_linear, shortest
 
         atom, bulk = split_free_atom(data.train)
@@ -107,62 +104,6 @@ class AceFamily(Family[AceSettings]):
         from entromax.potentials.ace_model import MODEL, AceModel
 
         return AceModel.load(folder / MODEL).commands()
-
-
-@dataclass(frozen=True)
-class AceDesign:
-    """Structures as rows of a basis, above free atoms and ZBL; see ``linear.Design``."""
-
-    basis: "AceBasis"
-    model: "AceModel"
-
-    @classmethod
-    def untrained(cls, settings: AceSettings, data: FitData, cutoff: float, e0: float) -> "AceDesign":
-        """Return the design with a cutoff [d_nn] and the energy of the free atom [eV]."""
-        from entromax.potentials.ace_model import AceBasis, AceModel
-
-        basis = AceBasis(new_basis(settings, data.element, cutoff * data.d_nn))
-        zbl = Core.of(data.element, settings.zbl, data.d_nn).zbl
-        return cls(basis, AceModel(data.element, e0, zbl, deviations=np.zeros((settings.members, basis.size))))
-
-    @property
-    def growth(self) -> np.ndarray:
-        """(1 + degree)^2 of every function: rough ones must earn their place."""
-        return (1 + self.basis.degrees()) ** SMOOTHNESS
-
-    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows and targets of a labelled structure in a right-handed cell."""
-        n = len(atoms)
-        of_energy, of_forces, of_stress = self.basis.rows(atoms)
-        energy, forces, stress = self.model.core.repulsion(atoms)
-        targets = [
-            np.array([float(atoms.info["REF_energy"]) - energy]) / n - self.model.e0,
-            (atoms.arrays["REF_forces"] - forces).ravel(),
-            np.asarray(atoms.info["REF_stress"], dtype=float) - stress,
-        ]
-        return np.concatenate([of_energy[None] / n, of_forces.reshape(3 * n, -1), of_stress]), np.concatenate(targets)
-
-    def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
-        """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
-        return self.basis.projections(atoms).mean(axis=0), self.model.core.repulsion(atoms)[0] / len(atoms)
-
-
-def new_basis(settings: AceSettings, element: str, cutoff: float) -> Any:
-    """Return ``pyace.ACEBBasisSet`` with the first B functions that the settings span, with a cutoff in Å."""
-    from entromax.potentials.ace_model import import_pyace
-
-    pyace = import_pyace()
-    specification = {
-        "deltaSplineBins": 0.001,
-        "elements": [element],
-        "embeddings": {"ALL": {"npot": "FinnisSinclairShiftedScaled", "fs_parameters": [1, 1], "ndensity": 1}},
-        "bonds": {"ALL": {"radbase": "SBessel", "radparameters": [5.25], "rcut": cutoff, "dcut": 0.01}},
-        "functions": {
-            "number_of_functions_per_element": settings.functions,
-            "ALL": {"nradmax_by_orders": settings.n_max, "lmax_by_orders": settings.l_max},
-        },
-    }
-    return pyace.ACEBBasisSet(pyace.create_multispecies_basis_config(specification))
 
 
 def write_basis(basis: Any, e0: float, folder: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
@@ -17,7 +17,13 @@ from entromax.potentials.core import Core, with_room
 from entromax.runtime import atomic_path
 from entromax.structures.geometry import right_handed
 
+if TYPE_CHECKING:
+    from entromax.potentials.ace import AceSettings
+    from entromax.potentials.base import FitData
+
 BASIS, ACTIVE_SET, MODEL, LAMMPS = "ace.yaml", "ace.asi", "ace.npz", "ace.yace"
+SMOOTHNESS = 2
+"""Power of the degree by which the prior holds functions back."""
 STRAIN = 1e-4
 """Step of the central differences that give the stress rows [1]: their error is about its square."""
 
@@ -128,6 +134,58 @@ class AceBasis:
                 ends.append(self.projections(strained).sum(axis=0))
             stress.append((ends[0] - ends[1]) / (2 * STRAIN * atoms.get_volume()))
         return values.sum(axis=0), forces, np.array(stress)
+
+
+@dataclass(frozen=True)
+class AceDesign:
+    """Structures as rows of a basis, above free atoms and ZBL; see ``linear.Design``."""
+
+    basis: AceBasis
+    model: AceModel
+
+    @classmethod
+    def untrained(cls, settings: "AceSettings", data: "FitData", cutoff: float, e0: float) -> "AceDesign":
+        """Return the design with a cutoff [d_nn] and the energy of the free atom [eV]."""
+        basis = AceBasis(new_basis(settings, data.element, cutoff * data.d_nn))
+        zbl = Core.of(data.element, settings.zbl, data.d_nn).zbl
+        return cls(basis, AceModel(data.element, e0, zbl, deviations=np.zeros((settings.members, basis.size))))
+
+    @property
+    def growth(self) -> np.ndarray:
+        """(1 + degree)^2 of every function: rough ones must earn their place."""
+        return (1 + self.basis.degrees()) ** SMOOTHNESS
+
+    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows and targets of a labelled structure in a right-handed cell."""
+        n = len(atoms)
+        of_energy, of_forces, of_stress = self.basis.rows(atoms)
+        energy, forces, stress = self.model.core.repulsion(atoms)
+        targets = [
+            np.array([float(atoms.info["REF_energy"]) - energy]) / n - self.model.e0,
+            (atoms.arrays["REF_forces"] - forces).ravel(),
+            np.asarray(atoms.info["REF_stress"], dtype=float) - stress,
+        ]
+        return np.concatenate([of_energy[None] / n, of_forces.reshape(3 * n, -1), of_stress]), np.concatenate(targets)
+
+    def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
+        """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
+        return self.basis.projections(atoms).mean(axis=0), self.model.core.repulsion(atoms)[0] / len(atoms)
+
+
+def new_basis(settings: "AceSettings", element: str, cutoff: float) -> Any:
+    """Return ``pyace.ACEBBasisSet`` with the first B functions that the settings span, with a cutoff in Å."""
+    pyace = import_pyace()
+    specification = {
+        "deltaSplineBins": 0.001,
+        "elements": [element],
+        "embeddings": {"ALL": {"npot": "FinnisSinclairShiftedScaled", "fs_parameters": [1, 1], "ndensity": 1}},
+        "bonds": {"ALL": {"radbase": "SBessel", "radparameters": [5.25], "rcut": cutoff, "dcut": 0.01}},
+        "functions": {
+            "number_of_functions_per_element": settings.functions,
+            "ALL": {"nradmax_by_orders": settings.n_max, "lmax_by_orders": settings.l_max},
+        },
+    }
+    return pyace.ACEBBasisSet(pyace.create_multispecies_basis_config(specification))
 
 
 class AceCalculator(Calculator):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,12 +13,19 @@ from ase.data import atomic_numbers
 from torch import Tensor
 
 from entromax.features import Batch, NeighbourList, pair_vectors
-from entromax.features.bispectrum import Bispectrum
+from entromax.features.bispectrum import Bispectrum, bispectrum_triples
 from entromax.potentials.core import Core, with_room
+from entromax.potentials.lammps_run import snap_rows
 from entromax.potentials.zbl import Zbl, from_pairs
 from entromax.runtime import atomic_path
 
+if TYPE_CHECKING:
+    from entromax.potentials.base import FitData
+    from entromax.potentials.snap import SnapSettings
+
 MODEL, INCLUDE = "snap.npz", "snap.lammps"
+SMOOTHNESS = 2
+"""Power of the degree by which the prior holds functions back."""
 RFAC0 = 0.99363
 SKIN = 0.5
 """Extra radius within which neighbours are remembered between steps [Å]."""
@@ -94,6 +101,61 @@ class SnapModel:
             f"{self.cutoff!r} {RFAC0} {self.twojmax} 0.5 1.0 rmin0 0 switchflag 1 bzeroflag 1 "
             f"quadraticflag {int(self.quadratic)}"
         )
+
+
+@dataclass(frozen=True)
+class SnapDesign:
+    """Structures as rows of LAMMPS, above free atoms and ZBL; see ``linear.Design``."""
+
+    model: SnapModel
+    constant: bool
+
+    @classmethod
+    def untrained(cls, settings: "SnapSettings", data: "FitData", cutoff: float, e0: float) -> "SnapDesign":
+        """Return the design with a cutoff [d_nn] and the energy of the free atom [eV]."""
+        dim = len(bispectrum_triples(settings.twojmax))
+        columns = 1 + dim + (dim * (dim + 1) // 2 if settings.quadratic else 0)
+        model = SnapModel(
+            element=data.element,
+            cutoff=cutoff * data.d_nn,
+            twojmax=settings.twojmax,
+            quadratic=settings.quadratic,
+            e0=e0,
+            zbl=Core.of(data.element, settings.zbl, data.d_nn).zbl,
+            coefficients=np.zeros(columns),
+            deviations=np.zeros((settings.members, columns)),
+        )
+        return cls(model, settings.constant)
+
+    @property
+    def growth(self) -> np.ndarray:
+        """(1 + degree)^2: the degree of a component is j1 + j2 + j, that of a product the sum of both."""
+        degrees = np.array(bispectrum_triples(self.model.twojmax)).sum(axis=1) / 2
+        if self.model.quadratic:
+            first, second = np.triu_indices(len(degrees))
+            degrees = np.concatenate([degrees, degrees[first] + degrees[second]])
+        return np.concatenate([[1.0], (1 + degrees) ** SMOOTHNESS])
+
+    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows and targets of a labelled structure; without ``REF_stress`` there are none for it."""
+        n = len(atoms)
+        of_energy, of_forces, of_stress = snap_rows(atoms, self.model.compute_arguments(), self.model.cutoff)
+        energy, forces, stress = self.model.core.repulsion(atoms)
+        parts = [
+            (of_energy[None] / n, np.array([float(atoms.info["REF_energy"]) - energy]) / n - self.model.e0),
+            (of_forces.reshape(3 * n, -1), (atoms.arrays["REF_forces"] - forces).ravel()),
+        ]
+        if "REF_stress" in atoms.info:
+            parts.append((of_stress, np.asarray(atoms.info["REF_stress"], dtype=float) - stress))
+        rows = np.concatenate([part for part, _ in parts])
+        constant = np.zeros((len(rows), 1))
+        constant[0] = self.constant
+        return np.hstack([constant, rows]), np.concatenate([target for _, target in parts])
+
+    def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
+        """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
+        row = snap_rows(atoms, self.model.compute_arguments(), self.model.cutoff)[0] / len(atoms)
+        return np.concatenate([[float(self.constant)], row]), self.model.core.repulsion(atoms)[0] / len(atoms)
 
 
 class SnapCalculator(Calculator):

@@ -88,8 +88,7 @@ class LinearSettings(WeightedSettings):
 
     cutoff: Cutoff | Annotated[list[Cutoff], Field(min_length=1)] = Field(
         [2.2, 2.4],
-        description="cutoff radius [d_nn]; of several the shortest that predicts left-out structures within 5 % of "
-        "the best",
+        description="cutoff radius; of several the shortest within 5 % of the best on left-out structures [d_nn]",
     )
     zbl: list[Positive] | None = Field(
         [0.5, 0.8],
