@@ -32,6 +32,7 @@ use rule train_potential as train_active with:
     params:
         settings=config["potentials"].get(ACTIVE["potential"]),
         d_nn=of_element("d_nn"),
+        label_noise=of_element("label_noise"),
         seed=SEED,
 
 
