@@ -199,7 +199,7 @@ def _columns(index: np.ndarray, size: int) -> Tensor:
 def complex_harmonics(moments: Sequence[tuple[int, int, int]]) -> csr_matrix:
     """Return U [R, R]: moments of complex harmonics (Condon-Shortley phase) from those of real ones."""
     index = {moment: k for k, moment in enumerate(moments)}
-    entries = []
+    entries: list[tuple[int, int, complex]] = []
     for k, (n, ell, m) in enumerate(moments):
         if m == 0:
             entries.append((k, k, 1.0))

@@ -125,7 +125,7 @@ def _join(chain: dict[tuple[int, ...], float], between: int, ell: int, total: in
 def clebsch_gordan(j1: int, m1: int, j2: int, m2: int, j: int) -> float:
     """Return <j1 m1 j2 m2 | j m1+m2> for integers by Racah's sum."""
     m = m1 + m2
-    front = (2 * j + 1) * factorial(j1 + j2 - j) * factorial(j1 - j2 + j) * factorial(j2 - j1 + j)
+    front: float = (2 * j + 1) * factorial(j1 + j2 - j) * factorial(j1 - j2 + j) * factorial(j2 - j1 + j)
     front /= factorial(j1 + j2 + j + 1)
     for a, b in ((j1, m1), (j2, m2), (j, m)):
         front *= factorial(a + b) * factorial(a - b)
