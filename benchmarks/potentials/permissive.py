@@ -15,23 +15,26 @@ import argparse
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.build import bulk
 from ase.io import read
 from ase.units import GPa
 from scipy.interpolate import CubicSpline
 
 from entromax.potentials.ace import AceDesign, AceSettings
-from entromax.potentials.ace_model import AceModel
+from entromax.potentials.ace_model import AceModel, import_pyace
 from entromax.potentials.anchors import Anchor, short_range_anchors
 from entromax.potentials.base import FitData, split_free_atom
 from entromax.potentials.linear import Design, LinearFit, fit_linear, shortest
 from entromax.potentials.open_ace import OpenAceDesign, OpenAceSettings, untrained
+from entromax.potentials.open_ace_model import OpenAceCalculator
 from entromax.potentials.snap import SnapDesign, SnapSettings
+from entromax.potentials.snap_model import SnapCalculator
 from entromax.potentials.weights import expected_errors, heights
 from entromax.runtime import write_json
 from entromax.structures import crystal
@@ -264,21 +267,53 @@ def unseen(
     return float(1000 * np.sqrt(np.mean(energies))), float(np.sqrt(np.mean(forces)))
 
 
+def speed(candidate: str) -> float:
+    """Return the CPU time of energy, forces and stress without the core, tungsten, 128 atoms, 2.2 d_nn [µs/atom]."""
+    known, rng = ELEMENTS["W"], np.random.default_rng(0)
+    data = FitData([], [], "W", known.d_nn, seed=0)
+    design = CANDIDATES[candidate](data, CUTOFFS[0], 0.0)
+    calculator = EVALUATORS[candidate](design, rng.normal(size=len(design.growth)))
+    atoms = bulk("W", cubic=True) * (4, 4, 4)
+    times = []
+    for _ in range(5):
+        atoms.rattle(0.01, rng=rng)
+        started = time.process_time()
+        calculator.calculate(atoms, ["energy"], ["positions"])
+        times.append(time.process_time() - started)
+    return 1e6 * min(times) / len(atoms)
+
+
+def _open_ace_calculator(design: Any, coefficients: np.ndarray) -> Any:
+    return OpenAceCalculator(replace(design.model, coefficients=coefficients, zbl=None))
+
+
+def _python_ace_calculator(design: Any, coefficients: np.ndarray) -> Any:
+    design.basis.basis.basis_coeffs = coefficients.tolist()
+    return import_pyace().PyACECalculator(design.basis.basis)
+
+
+def _snap_calculator(design: Any, coefficients: np.ndarray) -> Any:
+    return SnapCalculator(replace(design.model, coefficients=coefficients, zbl=None))
+
+
+EVALUATORS = {"python-ace": _python_ace_calculator, "open-ace": _open_ace_calculator, "snap": _snap_calculator}
+
+
 def judged(trials: Path, symbol: str, candidate: str) -> dict[str, Any]:
     """Return the figures of one candidate for one element."""
     known = ELEMENTS[symbol]
     labels = [atoms for atoms in read(trials / f"{known.labels}.extxyz.gz", ":") if atoms.info["split"] == "train"]
-    atom, bulk = split_free_atom(labels)
-    bulk = [right_handed(atoms) for atoms in bulk]
+    atom, cells = split_free_atom(labels)
+    cells = [right_handed(cell) for cell in cells]
     data = FitData(labels, [], symbol, known.d_nn, seed=0)
     started = time.process_time()
     designs = {c: Remembered(CANDIDATES[candidate](data, c, float(atom.info["REF_energy"]))) for c in CUTOFFS}
-    anchors = short_range_anchors(bulk, symbol, known.d_nn, data.seed)
-    cutoff, fit = fitted(bulk, designs, anchors, data)
+    anchors = short_range_anchors(cells, symbol, known.d_nn, data.seed)
+    cutoff, fit = fitted(cells, designs, anchors, data)
     seconds = time.process_time() - started
-    energy, forces = unseen(bulk, {cutoff: designs[cutoff]}, anchors, data)
+    energy, forces = unseen(cells, {cutoff: designs[cutoff]}, anchors, data)
     return {
-        "structures": len(bulk),
+        "structures": len(cells),
         "functions": len(fit.coefficients),
         "cutoff": cutoff,
         "ridge": fit.ridge,
@@ -295,7 +330,15 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True, help="file that gets the figures")
     parser.add_argument("--elements", nargs="+", choices=ELEMENTS, default=list(ELEMENTS))
     parser.add_argument("--candidates", nargs="+", choices=CANDIDATES, default=["python-ace", "open-ace", "snap"])
+    parser.add_argument("--speed", action="store_true", help="measure the time of an evaluation instead")
     options = parser.parse_args()
+    if options.speed:
+        found = json.loads(options.json.read_text()) if options.json.exists() else {}
+        found["evaluation_us_per_atom"] = {
+            name: round(speed(name)) for name in options.candidates if name in EVALUATORS
+        }
+        write_json(options.json, found)
+        return
     for symbol in options.elements:
         for candidate in options.candidates:
             figures = judged(options.trials, symbol, candidate)

@@ -12,6 +12,7 @@ from entromax.potentials.ace import AceSettings
 from entromax.potentials.base import family_available
 from entromax.potentials.gap import GapSettings
 from entromax.potentials.mace import MaceSettings
+from entromax.potentials.open_ace import OpenAceSettings
 from entromax.potentials.snap import SnapSettings
 from tests.support import emt_cells
 
@@ -38,6 +39,7 @@ FAMILIES = [
     SnapSettings(twojmax=4, cutoff=2.0, constant=False),  # with a constant, the free atom is not exact, by choice
     GapSettings(n_max=5, l_max=3, n_sparse=100),
     AceSettings(functions=60, cutoff=2.0),
+    OpenAceSettings(functions=60, cutoff=2.2),
 ]
 
 

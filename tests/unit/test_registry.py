@@ -60,11 +60,11 @@ def test_a_parse_of_the_snakefile_imports_nothing_slow() -> None:
     code = (
         "import sys; from pathlib import Path; from entromax.config import CampaignSettings, load_campaign;"
         "from entromax.workflow import require_engines, require_families, with_error_bars, sweep_points;"
-        "families = {name: {'family': name} for name in ('ace', 'gap', 'mace', 'snap')};"
+        "families = {name: {'family': name} for name in ('ace', 'gap', 'mace', 'open_ace', 'snap')};"
         "config = CampaignSettings.model_validate(load_campaign({'elements': ['Al'], 'potentials': families},"
         " origin='x', element_dirs=[Path('config/elements')]));"
         "require_engines(config.elements); require_families(config.potentials);"
-        "assert with_error_bars(config.potentials) == ['ace', 'snap'];"
+        "assert with_error_bars(config.potentials) == ['ace', 'open_ace', 'snap'];"
         "print(*(name for name in sys.argv[1:] if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code, *SLOW], cwd=ROOT, capture_output=True, text=True, check=True)
