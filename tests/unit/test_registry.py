@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 KINDS = {
     "engine": (ENGINES, Engine, "emt gpaw lammps plugin qe vasp"),
     "feature set": (FEATURES, FeatureSet, "bispectrum power_spectrum"),
-    "family": (FAMILIES, Family, "ace gap mace plugin snap"),
+    "family": (FAMILIES, Family, "ace gap mace open_ace plugin snap"),
     "property": (
         PROPERTIES,
         Property,

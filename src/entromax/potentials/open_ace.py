@@ -1,15 +1,14 @@
 """Atomic cluster expansion, linear: the functions of python-ace from code of this package, free for any use."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
-from entromax.potentials.ace import SMOOTHNESS, AceSettings
+from entromax.potentials.ace import AceSettings
 from entromax.potentials.anchors import short_range_anchors
 from entromax.potentials.base import Family, FitData, FitError, split_free_atom
 from entromax.potentials.core import Core
@@ -41,7 +40,7 @@ class OpenAceFamily(Family[OpenAceSettings]):
     def fit(self, data: FitData, settings: OpenAceSettings, folder: Path) -> dict[str, Any]:
         """Fit with every cutoff; see ``Family.fit``."""
         from entromax.potentials.linear import fit_linear, shortest
-        from entromax.potentials.open_ace_model import LAMMPS, MODEL
+        from entromax.potentials.open_ace_model import LAMMPS, MODEL, OpenAceDesign
 
         atom, bulk = split_free_atom(data.train)
         if strange := {symbol for atoms in bulk for symbol in atoms.symbols} - {data.element}:
@@ -97,35 +96,6 @@ def untrained(settings: OpenAceSettings, data: FitData, cutoff: float, e0: float
         coefficients=np.zeros(size),
         deviations=np.zeros((settings.members, size)),
     )
-
-
-@dataclass(frozen=True)
-class OpenAceDesign:
-    """Structures as rows of cluster functions, above free atoms and ZBL; see ``linear.Design``."""
-
-    model: "OpenAceModel"
-
-    @property
-    def growth(self) -> np.ndarray:
-        """(1 + degree)^2 of every function: rough ones must earn their place."""
-        return (1 + self.model.basis.degrees()) ** SMOOTHNESS
-
-    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows and targets of a labelled structure; without ``REF_stress`` there are none for it."""
-        n = len(atoms)
-        of_energy, of_forces, of_stress = self.model.basis.rows(atoms)
-        energy, forces, stress = self.model.core.repulsion(atoms)
-        parts = [
-            (of_energy[None] / n, np.array([float(atoms.info["REF_energy"]) - energy]) / n - self.model.e0),
-            (of_forces.reshape(3 * n, -1), (atoms.arrays["REF_forces"] - forces).ravel()),
-        ]
-        if "REF_stress" in atoms.info:
-            parts.append((of_stress, np.asarray(atoms.info["REF_stress"], dtype=float) - stress))
-        return np.concatenate([rows for rows, _ in parts]), np.concatenate([targets for _, targets in parts])
-
-    def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
-        """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
-        return self.model.basis.projections(atoms).mean(axis=0), self.model.core.repulsion(atoms)[0] / len(atoms)
 
 
 FAMILY = OpenAceFamily()

@@ -11,6 +11,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
+from entromax.potentials.ace import SMOOTHNESS
 from entromax.potentials.cluster_basis import ClusterBasis
 from entromax.potentials.cluster_functions import Channel, Factors, cluster_functions
 from entromax.potentials.core import Core, with_room
@@ -111,6 +112,35 @@ def _function(channels: Sequence[Channel], terms: dict[Factors, float]) -> str:
         f"ns: {[n for n, _ in channels]}, ls: {[ell for _, ell in channels]}, ms_combs: {momenta}, "
         f"ctildes: [{values}]}}"
     )
+
+
+@dataclass(frozen=True)
+class OpenAceDesign:
+    """Structures as rows of cluster functions, above free atoms and ZBL; see ``linear.Design``."""
+
+    model: OpenAceModel
+
+    @property
+    def growth(self) -> np.ndarray:
+        """(1 + degree)^2 of every function: rough ones must earn their place."""
+        return (1 + self.model.basis.degrees()) ** SMOOTHNESS
+
+    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows and targets of a labelled structure; without ``REF_stress`` there are none for it."""
+        n = len(atoms)
+        of_energy, of_forces, of_stress = self.model.basis.rows(atoms)
+        energy, forces, stress = self.model.core.repulsion(atoms)
+        parts = [
+            (of_energy[None] / n, np.array([float(atoms.info["REF_energy"]) - energy]) / n - self.model.e0),
+            (of_forces.reshape(3 * n, -1), (atoms.arrays["REF_forces"] - forces).ravel()),
+        ]
+        if "REF_stress" in atoms.info:
+            parts.append((of_stress, np.asarray(atoms.info["REF_stress"], dtype=float) - stress))
+        return np.concatenate([rows for rows, _ in parts]), np.concatenate([targets for _, targets in parts])
+
+    def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
+        """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
+        return self.model.basis.projections(atoms).mean(axis=0), self.model.core.repulsion(atoms)[0] / len(atoms)
 
 
 class OpenAceCalculator(Calculator):
