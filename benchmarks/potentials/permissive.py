@@ -26,15 +26,15 @@ from ase.io import read
 from ase.units import GPa
 from scipy.interpolate import CubicSpline
 
-from entromax.potentials.ace import AceDesign, AceSettings
-from entromax.potentials.ace_model import AceModel, import_pyace
+from entromax.potentials.ace import AceSettings
+from entromax.potentials.ace_model import AceDesign, AceModel, import_pyace
 from entromax.potentials.anchors import Anchor, short_range_anchors
 from entromax.potentials.base import FitData, split_free_atom
 from entromax.potentials.linear import Design, LinearFit, fit_linear, shortest
 from entromax.potentials.open_ace import OpenAceSettings, untrained
 from entromax.potentials.open_ace_model import OpenAceCalculator, OpenAceDesign
-from entromax.potentials.snap import SnapDesign, SnapSettings
-from entromax.potentials.snap_model import SnapCalculator
+from entromax.potentials.snap import SnapSettings
+from entromax.potentials.snap_model import SnapCalculator, SnapDesign
 from entromax.potentials.weights import expected_errors, heights
 from entromax.runtime import write_json
 from entromax.structures import crystal

@@ -38,8 +38,8 @@ def calculator(folder: Path) -> BaseCalculator:
 
 @python_ace
 def test_functions_span_the_same_space_as_those_of_python_ace() -> None:
-    from entromax.potentials.ace import AceSettings, new_basis
-    from entromax.potentials.ace_model import AceBasis
+    from entromax.potentials.ace import AceSettings
+    from entromax.potentials.ace_model import AceBasis, new_basis
 
     settings = AceSettings(functions=500, n_max=[6, 4, 3, 2], l_max=[0, 3, 2, 1])
     oracle = AceBasis(new_basis(settings, "Al", 6.0))
@@ -58,7 +58,8 @@ def test_functions_span_the_same_space_as_those_of_python_ace() -> None:
 
 @python_ace
 def test_the_smoothest_functions_are_those_that_python_ace_takes() -> None:
-    from entromax.potentials.ace import AceSettings, new_basis
+    from entromax.potentials.ace import AceSettings
+    from entromax.potentials.ace_model import new_basis
 
     settings = AceSettings(functions=500)
     oracle = new_basis(settings, "Al", 6.0)

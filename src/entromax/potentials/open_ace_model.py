@@ -11,7 +11,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from entromax.potentials.ace import SMOOTHNESS
+from entromax.potentials.ace_model import SMOOTHNESS
 from entromax.potentials.cluster_basis import ClusterBasis
 from entromax.potentials.cluster_functions import Channel, Factors, cluster_functions
 from entromax.potentials.core import Core, with_room
