@@ -13,6 +13,7 @@ from entromax.potentials.base import family_available
 from entromax.potentials.external import ExternalSettings
 from entromax.potentials.gap import GapSettings
 from entromax.potentials.mace import MaceSettings
+from entromax.potentials.open_ace import OpenAceSettings
 from entromax.potentials.snap import SnapSettings
 from tests.support import emt_cells
 
@@ -40,6 +41,7 @@ FAMILIES = [
     GapSettings(n_max=5, l_max=3, n_sparse=100),
     AceSettings(functions=60, cutoff=2.0),
     ExternalSettings(calculator="ase.calculators.emt:EMT"),
+    OpenAceSettings(functions=60, cutoff=2.2),
 ]
 
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 KINDS = {
     "engine": (ENGINES, Engine, "emt gpaw lammps plugin qe vasp"),
     "feature set": (FEATURES, FeatureSet, "bispectrum power_spectrum"),
-    "family": (FAMILIES, Family, "ace external gap mace plugin snap"),
+    "family": (FAMILIES, Family, "ace external gap mace open_ace plugin snap"),
     "property": (
         PROPERTIES,
         Property,
@@ -61,11 +61,11 @@ def test_a_parse_of_the_snakefile_imports_nothing_slow() -> None:
     code = (
         "import sys; from pathlib import Path; from entromax.config import CampaignSettings, load_campaign;"
         "from entromax.workflow import require_engines, require_families, with_error_bars, sweep_points;"
-        "families = {name: {'family': name} for name in ('ace', 'gap', 'mace', 'snap')};"
+        "families = {name: {'family': name} for name in ('ace', 'gap', 'mace', 'open_ace', 'snap')};"
         "config = CampaignSettings.model_validate(load_campaign({'elements': ['Al'], 'potentials': families},"
         " origin='x', element_dirs=[Path('config/elements')]));"
         "require_engines(config.elements); require_families(config.potentials);"
-        "assert with_error_bars(config.potentials) == ['ace', 'snap'];"
+        "assert with_error_bars(config.potentials) == ['ace', 'open_ace', 'snap'];"
         "print(*(name for name in sys.argv[1:] if name in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code, *SLOW], cwd=ROOT, capture_output=True, text=True, check=True)

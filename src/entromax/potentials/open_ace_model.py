@@ -1,0 +1,187 @@
+"""A fitted linear ACE of this package: its numbers, its ASE calculator, and its file for LAMMPS."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+
+from entromax.potentials.ace_model import SMOOTHNESS
+from entromax.potentials.cluster_basis import ClusterBasis
+from entromax.potentials.cluster_functions import Channel, Factors, cluster_functions
+from entromax.potentials.core import Core, with_room
+from entromax.runtime import atomic_path
+
+MODEL, LAMMPS = "open_ace.npz", "open_ace.yace"
+ARRAYS = ("coefficients", "deviations")
+SKIN = 0.5
+"""Extra radius within which neighbours are remembered between steps [Å]."""
+
+
+@dataclass(frozen=True)
+class OpenAceModel:
+    """The energy of an atom is e0 + coefficients . functions, over the repulsion of the core.
+
+    Attributes:
+        element: chemical symbol.
+        cutoff: [Å].
+        n_max: see ``cluster_functions``.
+        l_max: see ``cluster_functions``.
+        e0: energy of the free atom [eV].
+        zbl: radii of the ZBL repulsion [Å]; none without it.
+        coefficients: [p] [eV].
+        deviations: [M, p] committee, see ``LinearFit``.
+        scales: factors that calibrate the standard deviations of energy and forces.
+    """
+
+    element: str
+    cutoff: float
+    n_max: tuple[int, ...]
+    l_max: tuple[int, ...]
+    e0: float
+    zbl: tuple[float, float] | None
+    coefficients: np.ndarray
+    deviations: np.ndarray
+    scales: tuple[float, float] = (1.0, 1.0)
+
+    def save(self, path: Path) -> None:
+        """Write all numbers to one npz."""
+        with atomic_path(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **{key: value for key, value in asdict(self).items() if value is not None})
+
+    @classmethod
+    def load(cls, path: Path) -> "OpenAceModel":
+        """Read what ``save`` wrote."""
+        with np.load(path) as data:
+            found: dict[str, Any] = {key: data[key] if key in ARRAYS else data[key].tolist() for key in data}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+        return cls(**{"zbl": None} | values)
+
+    @cached_property
+    def basis(self) -> ClusterBasis:
+        """The functions of the coefficients."""
+        return ClusterBasis(cluster_functions(self.n_max, self.l_max, len(self.coefficients)), self.cutoff, SKIN)
+
+    @cached_property
+    def core(self) -> Core:
+        """The repulsion below it."""
+        return Core(self.element, self.zbl)
+
+    def commands(self) -> str:
+        """Return the commands of a LAMMPS with the package ML-PACE."""
+        return self.core.commands("pace", f"{LAMMPS} {self.element}")
+
+    def write_lammps(self, path: Path) -> None:
+        """Write the potential without its core in the format of ML-PACE: products with their coefficients."""
+        groups: dict[tuple[Channel, ...], dict[Factors, float]] = defaultdict(lambda: defaultdict(float))
+        for function, coefficient in zip(self.basis.functions, self.coefficients, strict=True):
+            for factors, value in function.terms.items():
+                groups[function.channels][factors] += coefficient * value
+        higher = [channel for channels in groups if len(channels) > 1 for channel in channels] or [(1, 0)]
+        radial, n_max, l_max = max(n for channels in groups for n, _ in channels), *map(max, zip(*higher, strict=True))
+        pick = [[[int(k == n) for k in range(radial)]] * (l_max + 1) for n in range(n_max)]
+        lines = [
+            f"elements: [{self.element}]",
+            f"E0: [{self.e0:.17e}]",
+            "deltaSplineBins: 0.001",
+            "embeddings:",
+            "  0: {ndensity: 1, FS_parameters: [1, 1], npoti: FinnisSinclairShiftedScaled, "
+            "rho_core_cutoff: 100000, drho_core_cutoff: 250}",
+            "bonds:",
+            f"  [0, 0]: {{nradmax: {n_max}, lmax: {l_max}, nradbasemax: {radial}, radbasename: SBessel, "
+            f"radparameters: [5.25], radcoefficients: {pick}, prehc: 0, lambdahc: 1, rcut: {self.cutoff:.17e}, "
+            "dcut: 0.01, rcut_in: 0, dcut_in: 0, inner_cutoff_type: distance}",
+            "functions:",
+            "  0:",
+            *(_function(channels, terms) for channels, terms in groups.items()),
+        ]
+        path.write_text("\n".join(lines) + "\n")
+
+
+def _function(channels: Sequence[Channel], terms: dict[Factors, float]) -> str:
+    """Return the products of some channels as a line of a ``.yace`` file."""
+    momenta = [m for factors in terms for _, _, m in factors]
+    values = ", ".join(f"{value:.17e}" for value in terms.values())
+    return (
+        f"    - {{mu0: 0, rank: {len(channels)}, ndensity: 1, num_ms_combs: {len(terms)}, mus: {[0] * len(channels)}, "
+        f"ns: {[n for n, _ in channels]}, ls: {[ell for _, ell in channels]}, ms_combs: {momenta}, "
+        f"ctildes: [{values}]}}"
+    )
+
+
+@dataclass(frozen=True)
+class OpenAceDesign:
+    """Structures as rows of cluster functions, above free atoms and ZBL; see ``linear.Design``."""
+
+    model: OpenAceModel
+
+    @property
+    def growth(self) -> np.ndarray:
+        """(1 + degree)^2 of every function: rough ones must earn their place."""
+        return (1 + self.model.basis.degrees()) ** SMOOTHNESS
+
+    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows and targets of a labelled structure; without ``REF_stress`` there are none for it."""
+        n = len(atoms)
+        of_energy, of_forces, of_stress = self.model.basis.rows(atoms)
+        energy, forces, stress = self.model.core.repulsion(atoms)
+        parts = [
+            (of_energy[None] / n, np.array([float(atoms.info["REF_energy"]) - energy]) / n - self.model.e0),
+            (of_forces.reshape(3 * n, -1), (atoms.arrays["REF_forces"] - forces).ravel()),
+        ]
+        if "REF_stress" in atoms.info:
+            parts.append((of_stress, np.asarray(atoms.info["REF_stress"], dtype=float) - stress))
+        return np.concatenate([rows for rows, _ in parts]), np.concatenate([targets for _, targets in parts])
+
+    def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
+        """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
+        return self.model.basis.projections(atoms).mean(axis=0), self.model.core.repulsion(atoms)[0] / len(atoms)
+
+
+class OpenAceCalculator(Calculator):
+    """Linear ACE over free atoms and ZBL, with error bars.
+
+    Directions without periodicity are given room; the stress exists for structures periodic in all three.
+    """
+
+    def __init__(self, model: OpenAceModel, **kwargs: Any) -> None:
+        """Prepare the calculator of a fitted model."""
+        super().__init__(**kwargs)
+        self.implemented_properties = ["energy", "free_energy", "forces", "stress", "energy_std", "forces_std"]
+        self.model = model
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Fill ``results``; the standard deviations only when asked for, see ``Family.load``."""
+        super().calculate(atoms, properties, system_changes)
+        if strange := set(self.atoms.get_chemical_symbols()) - {self.model.element}:
+            raise ValueError(
+                f"this potential is for {self.model.element}, the structure holds {', '.join(sorted(strange))}"
+            )
+        basis, whole = self.model.basis, with_room(self.atoms, self.model.cutoff)
+        values, forces, strain = basis.energies(whole, self.model.coefficients)
+        repulsion, pushes, stress = self.model.core.repulsion(whole)
+        energy = float(values.sum()) + len(whole) * self.model.e0 + repulsion
+        self.results = {"energy": energy, "free_energy": energy, "forces": forces + pushes}
+        if self.atoms.pbc.all():
+            self.results["stress"] = strain / whole.get_volume() + stress
+        if "energy_std" in properties:
+            sums = basis.projections(whole).sum(axis=0)
+            self.results["energy_std"] = self.model.scales[0] * _spread(self.model.deviations @ sums)
+        if "forces_std" in properties:
+            parts = np.moveaxis(basis.rows(whole)[1] @ self.model.deviations.T, -1, 0)
+            self.results["forces_std"] = self.model.scales[1] * _spread(parts)
+
+
+def _spread(deviations: np.ndarray) -> Any:
+    """Return the root mean square over the members, the first axis."""
+    return np.sqrt(np.mean(deviations**2, axis=0))
