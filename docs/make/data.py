@@ -13,13 +13,14 @@ from pathlib import Path
 
 from docs.make.pages import write_table
 from entromax.active.batches import batch_file, write_batches
-from entromax.config import load_results, validated
+from entromax.config import validated
 from entromax.config.elements import CRYSTALS
 from entromax.config.models import ReferenceSettings
 from entromax.labels.engines import physics_hash
 from entromax.labels.packs import write_pack
 from entromax.labels.store import LabelStore
 from entromax.layout import CampaignFolder
+from entromax.progress import load_results
 from entromax.structures import read_structures
 
 DATA = Path("data")
