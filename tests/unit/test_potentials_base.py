@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
+from ase import Atoms
 
 from entromax.potentials import load_potential
 from entromax.potentials.base import Family, FitError, family_available
 from entromax.potentials.folder import atomic_folder
 from entromax.potentials.gap import GapSettings
+from entromax.potentials.jobs import of_pools
 from entromax.registry import FAMILIES
 
 
@@ -46,3 +48,15 @@ def test_a_folder_replaces_the_old_one_only_when_it_is_complete(tmp_path: Path) 
 def test_an_empty_folder_is_no_potential(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="holds no fitted potential"):
         load_potential(tmp_path)
+
+
+def test_a_fit_to_some_pools_sees_these_and_the_free_atom() -> None:
+    kinds = ["isolated_atom", "library", "low_energy", "library", "near_equilibrium"]
+    structures = [Atoms("Al", info={"config_type": kind}) for kind in kinds]
+    assert [atoms.info["config_type"] for atoms in of_pools(structures, ["library"])] == [
+        "isolated_atom",
+        *["library"] * 2,
+    ]
+    assert of_pools(structures, None) == structures
+    with pytest.raises(FitError, match="has no structure of active; name others or none"):
+        of_pools(structures, ["active"])

@@ -4,17 +4,20 @@ import hashlib
 import json
 import logging
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from entromax.config.models import LabelNoise, PotentialSettings
-from entromax.potentials.base import CARD, Family, FitData, family_available
+from entromax.potentials.base import CARD, Family, FitData, FitError, family_available
 from entromax.potentials.folder import atomic_folder
 from entromax.registry import FAMILIES
 from entromax.runtime import config_hash, provenance, write_json
 from entromax.structures import read_structures
+from entromax.structures.kinds import ISOLATED, kind_of, without_free_atoms
 
 logger = logging.getLogger("entromax.potentials")
 NO_NOISE = LabelNoise()
@@ -56,7 +59,8 @@ def train_potential(
     if message:
         raise ImportError(message)
     family: Family[Any] = FAMILIES[settings.family]
-    data = FitData(read_structures(train), read_structures(validation), element, d_nn, seed, threads, noise)
+    structures = of_pools(read_structures(train), getattr(settings, "pools", None))
+    data = FitData(structures, read_structures(validation), element, d_nn, seed, threads, noise)
     started = time.monotonic()
     with atomic_folder(Path(potential)) as folder:
         facts = family.fit(data, settings, folder)
@@ -79,6 +83,24 @@ def train_potential(
         "%s: %s fitted to %d structures in %.1f s", potential, family.name, len(data.train), card["fit_seconds"]
     )
     return card
+
+
+def of_pools(structures: Sequence[Atoms], pools: Sequence[str] | None) -> list[Atoms]:
+    """Return the structures of some pools, and the free atom, which belongs to every fit.
+
+    Args:
+        structures: training set.
+        pools: kinds of structures; None: all.
+
+    Raises:
+        FitError: the training set has none of them.
+    """
+    if pools is None:
+        return list(structures)
+    chosen = [atoms for atoms in structures if kind_of(atoms) in (*pools, ISOLATED)]
+    if len(without_free_atoms(chosen)) == 0:
+        raise FitError(f"pools: the training set has no structure of {', '.join(pools)}; name others or none")
+    return chosen
 
 
 def load_potential(folder: str | Path) -> BaseCalculator:

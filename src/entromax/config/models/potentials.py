@@ -2,7 +2,7 @@
 
 from itertools import product
 from math import inf
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -20,6 +20,12 @@ class PotentialSettings(Chosen):
 class FamilySettings(PotentialSettings):
     """What all families share that can be swept."""
 
+    pools: list[Literal["library", "low_energy", "near_equilibrium", "active"]] | None = Field(
+        None,
+        min_length=1,
+        description="fit to the structures of these pools alone, such as [library] for the library without what active "
+        "learning has added; null: all",
+    )
     sweep: dict[str, Annotated[list[bool | int | float], Field(min_length=1)]] = Field(
         {}, description="fit with every combination of these values, `key: [values]`, and take the best for its cost"
     )
