@@ -11,7 +11,7 @@ _list:
 fmt:
     ruff check --fix
     ruff format
-    snakefmt Snakefile workflow
+    snakefmt workflow
 
 # Format, lint, types, sizes: checked, nothing changed.
 lint:
