@@ -28,3 +28,7 @@ quick *options:
 # Everything, as CI runs it; sets up what is missing.
 test *options:
     ./test {{ options }}
+
+# The documentation as a site: site/index.html (`pip install -e '.[docs]'`).
+site:
+    python -m docs.make.site
