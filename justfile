@@ -29,6 +29,6 @@ quick *options:
 test *options:
     ./test {{ options }}
 
-# The documentation as a site: site/index.html (`pip install -e '.[docs]'`).
+# The documentation as a site, site/index.html; `./setup docs` installs what it needs.
 site:
     python -m docs.make.site
