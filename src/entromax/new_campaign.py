@@ -6,7 +6,7 @@ from pathlib import Path
 from entromax.config.load import ConfigError
 from entromax.layout import WORKFLOW_FILES
 
-PARTS = ("config", "envs/entromax.yaml", "profiles", "scripts", "workflow")
+PARTS = ("config", "data", "envs/entromax.yaml", "profiles", "scripts", "workflow")
 """What Snakemake reads; pyproject.toml puts the same into the wheel."""
 
 
