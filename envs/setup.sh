@@ -34,7 +34,7 @@ export GPAW_CONFIG=$root/envs/gpaw_siteconfig.py PIP_CONSTRAINT=$root/envs/requi
 pip=("$root/.venv/bin/python" -m pip --quiet --disable-pip-version-check)
 if [ "$mode" = --download ]; then
     echo "gathering wheels in $wheels (GPAW is compiled)"
-    "${pip[@]}" wheel --wheel-dir "$wheels" hatchling "$root$extra"
+    "${pip[@]}" wheel --wheel-dir "$wheels" hatchling editables "$root$extra" # the first two build the last
     rm "$wheels"/entromax-*.whl # the machine without internet takes its own checkout
     echo "$(du -sm "$wheels" | cut -f1) MB. A machine without internet needs besides: apt-get install ${packages[*]}"
     exit
