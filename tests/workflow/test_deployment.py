@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import entromax
 from entromax.cli import main
 from entromax.new_campaign import PARTS
 from tests.support.campaigns import EMT, ROOT, count_jobs
@@ -99,6 +100,12 @@ def test_init_leaves_a_folder_with_something_in_it_alone(tmp_path: Path, capsys:
     assert main(["init", str(tmp_path / "notes.txt")]) == 2
     assert "name another folder" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_it_tells_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"entromax {entromax.__version__}\n"
 
 
 def test_the_shell_completes_commands_and_files(capsys: pytest.CaptureFixture[str]) -> None:
