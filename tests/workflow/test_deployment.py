@@ -113,7 +113,7 @@ def test_the_shell_completes_commands_and_files(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit, match="0"):
         main(["--print-completion", "bash"])
     script = capsys.readouterr().out
-    for words, offered in (("entromax li", "library"), ("entromax check pyproj", "pyproject.toml")):
+    for words, offered in (("entromax li", "library"), ("entromax check-config pyproj", "pyproject.toml")):
         ask = f"COMP_WORDS=({words}); COMP_CWORD={len(words.split()) - 1}; _shtab_entromax; echo ${{COMPREPLY[@]}}"
         run = subprocess.run(["bash", "-c", script + ask], cwd=ROOT, check=True, capture_output=True, text=True)
         assert run.stdout.split() == [offered]
