@@ -25,7 +25,7 @@ def dead_links(page: Path) -> list[str]:
     for link in LINK.findall(CODE.sub("", page.read_text())):
         path, _, anchor = unquote(link).partition("#")
         target = (page.parent / path).resolve() if path else page
-        if not target.exists() or (anchor and anchor not in anchors(target)):
+        if not target.is_file() or (anchor and anchor not in anchors(target)):
             dead.append(link)
     return dead
 
