@@ -11,7 +11,7 @@ _list:
 fmt:
     ruff check --fix
     ruff format
-    snakefmt Snakefile workflow
+    snakefmt workflow
 
 # Format, lint, types, sizes: checked, nothing changed.
 lint:
@@ -28,3 +28,7 @@ quick *options:
 # Everything, as CI runs it; sets up what is missing.
 test *options:
     ./test {{ options }}
+
+# The documentation as a site, site/index.html; `./setup docs` installs what it needs.
+site:
+    python -m docs.make.site

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 report=$(mktemp)
 GPAW_CONFIG=$PWD/envs/gpaw_siteconfig.py python -m pip install --quiet --dry-run --ignore-installed --report "$report" \
-    ${1:+--constraint "$1"} --editable '.[test]'
+    ${1:+--constraint "$1"} --editable '.[docs,test]'
 {
     echo "# Written by envs/lock.sh from pyproject.toml; every package of the tested environment."
     python - "$report" <<'PY'

@@ -15,7 +15,7 @@ PYTHON_FILES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.
 COMMANDS = {
     "ruff check": ["ruff", "check"],
     "ruff format": ["ruff", "format", "--check"],
-    "snakefmt": ["snakefmt", "--check", "Snakefile", "workflow"],
+    "snakefmt": ["snakefmt", "--check", "workflow"],
     "snakemake lint": ["snakemake", "--lint"],
     "mypy": ["mypy"],
 }

@@ -35,8 +35,8 @@ def plan(settings: dict[str, Any]) -> dict[str, float]:
         config.write_text(yaml.safe_dump(settings))
         # fmt: off
         command: list[str | Path] = [
-            Path(sys.executable).with_name("snakemake"), "--snakefile", ROOT / "Snakefile", "--directory", folder,
-            "--configfile", config, "--cores", "2", "--dry-run", "--quiet", "rules",
+            Path(sys.executable).with_name("snakemake"), "--snakefile", ROOT / "workflow/Snakefile",
+            "--directory", folder, "--configfile", config, "--cores", "2", "--dry-run", "--quiet", "rules",
         ]
         # fmt: on
         started, before = time.monotonic(), os.times()

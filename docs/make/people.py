@@ -1,9 +1,11 @@
 """What is done for the people who use it, in figures: docs/results/people.json, one key for each kind.
 
     python -m docs.make.people lammps RESULTS [RESULTS ...]
+    python -m docs.make.people site
+    python -m docs.make.people install|offline NEW_FOLDER
 
 Each call writes its own key and leaves the others as they are. ``lammps`` gathers what `validate_lammps` measured in
-campaigns: the largest differences to ASE and the speed, by family.
+campaigns: the largest differences to ASE and the speed, by family. The others measure, see docs/make/deployment.py.
 """
 
 import argparse
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import RESULTS
+from docs.make.deployment import install, offline, site
 from docs.make.pages import read_json
 from entromax.runtime import config_hash, provenance, write_json
 
@@ -32,14 +35,19 @@ def lammps(folders: Sequence[str]) -> dict[str, Any]:
     return {"version": version, "families": families}
 
 
-KEYS: dict[str, Callable[[Sequence[str]], dict[str, Any]]] = {"lammps": lammps}
+KEYS: dict[str, Callable[[Sequence[str]], dict[str, Any]]] = {
+    "lammps": lammps,
+    "site": site,
+    "install": install,
+    "offline": offline,
+}
 
 
 def main() -> None:
-    """Measure nothing, gather one key, keep the others."""
+    """Gather one key, keep the others."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("key", choices=KEYS)
-    parser.add_argument("inputs", nargs="+", help="what the key is gathered from")
+    parser.add_argument("inputs", nargs="*", help="what the key is gathered from")
     options = parser.parse_args()
     path, found = RESULTS / "people.json", KEYS[options.key](options.inputs)
     origin = provenance(config=config_hash(found), seed=0)

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import shtab
 from ase import Atoms
 from rich.console import Console
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+import entromax
 from entromax.config.load import ELEMENT_FILES, ConfigError, load_element, read_yaml
 from entromax.config.models import CampaignSettings
 from entromax.dataset import FORMATS, export_dataset
 from entromax.labels.record import STATES
 from entromax.labels.store import forget
 from entromax.layout import CampaignFolder
+from entromax.new_campaign import init_campaign
 from entromax.progress import Labels, Stage, labels, load_results, stages
 from entromax.runtime import atomic_path
 from entromax.structures import library_structures, read_library
@@ -25,12 +28,16 @@ from entromax.structures.io import write_for_programs
 from entromax.structures.shipped import DEFAULT_ORDER, LATEST
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit code."""
+def command_line() -> argparse.ArgumentParser:
+    """Return the commands and their options."""
     parser = argparse.ArgumentParser(prog="entromax", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"%(prog)s {entromax.__version__}")
+    shtab.add_argument_to(parser, help="commands for the shell's completion, to be put where it looks for them")
     parser.add_argument("--results", type=Path, default=Path("results"), help="results folder of the campaign")
     parser.add_argument("--store", type=Path, help="label store; default: the one that the campaign names")
     commands = parser.add_subparsers(dest="command", required=True)
+    init = commands.add_parser("init", help="a campaign in a folder of its own: workflow, profiles, settings to edit")
+    init.add_argument("folder", type=Path, help="new or empty")
     status = commands.add_parser("status", help="what is done, failed (with reasons) and left")
     status.add_argument("--failures", type=int, default=0, metavar="N", help="failures listed per element, one by one")
     status.add_argument("--job-minutes", type=float, default=30.0, help="length of label jobs to size shards for")
@@ -74,10 +81,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     library.add_argument("--format", default="extxyz", help="poscar or another that ASE writes (ase info --formats)")
     library.add_argument("--output", type=Path, required=True, help="file, or folder where a file holds one structure")
-    options = parser.parse_args(arguments)
+    for command in (parser, *commands.choices.values()):
+        for argument in command._actions:
+            if argument.type is Path:
+                argument.complete = shtab.FILE  # type: ignore[attr-defined]
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    options = command_line().parse_args(arguments)
     try:
         if options.command == "status":
             _status(options.results, options.store, options.failures, options.job_minutes)
+        elif options.command == "init":
+            _init(options.folder)
         elif options.command == "inspect":
             _inspect(options.results, options.store, options.sid, options.picture, options.lines)
         elif options.command == "library":
@@ -96,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _retry(options.results, options.store, options.element, options.only or STATES[1:])
     except ConfigError as error:
         print(f"entromax: {error}", file=sys.stderr)
-        if options.command not in ("check", "check-config", "compare", "library"):
+        if options.command not in ("check", "check-config", "compare", "init", "library"):
             print("entromax: no campaign there yet? name its folder: --results", file=sys.stderr)
         return 2
     return 0
@@ -115,6 +133,12 @@ def _add_check(commands: Any) -> None:
     check.add_argument("potential", type=Path, help="its folder, such as results/Al/potentials/ace")
     check.add_argument("structures", type=Path, help="file of any format that ASE reads")
     check.add_argument("--output", type=Path, help="CSV written; default: STRUCTURES_check.csv beside the structures")
+
+
+def _init(folder: Path) -> None:
+    init_campaign(folder)
+    print(f"{folder}: config/config.yaml is the quickstart; edit it or write a file of your own, then")
+    print(f"cd {folder} && snakemake --profile profiles/local --dry-run")
 
 
 def _status(results: Path, store: Path | None, failures: int, job_minutes: float) -> None:

@@ -1,4 +1,4 @@
-"""Where the results of a campaign lie, and how structures are packed into shards: for all that reads results.
+"""Where the files of the workflow and the results of a campaign lie, and how structures are packed into shards.
 
 The rules of the workflow write their paths out, to be read as they stand; ``tests/workflow/test_plan.py`` holds these
 against them.
@@ -6,6 +6,10 @@ against them.
 
 from dataclasses import dataclass
 from pathlib import Path
+
+_IN_WHEEL = Path(__file__).with_name("campaign")
+WORKFLOW_FILES = _IN_WHEEL if _IN_WHEEL.is_dir() else Path(__file__).parents[2]
+"""Folder that holds workflow/, scripts/, config/ and profiles/: the checkout, or the copy in an installed wheel."""
 
 
 def shard_numbers(structures: int, shard_size: int) -> range:

@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 import entromax
+from entromax.layout import WORKFLOW_FILES
 
 PACKAGES = ("torch", "numpy", "ase", "gpaw", "quippy-ase", "snakemake", "pandas")
 
@@ -120,10 +121,11 @@ def package_version(name: str) -> str:
 
 def source_commit() -> str:
     """Return the git commit of the source tree (``+dirty`` when it differs), or ``"unknown"`` outside a checkout."""
-    root = Path(__file__).parent
+    if not (WORKFLOW_FILES / ".git").exists():  # an installed wheel may lie within the checkout of something else
+        return "unknown"
     try:
         commit = subprocess.run(
-            ["git", "-C", root, "describe", "--always", "--dirty=+dirty", "--abbrev=12", "--exclude=*"],
+            ["git", "-C", WORKFLOW_FILES, "describe", "--always", "--dirty=+dirty", "--abbrev=12", "--exclude=*"],
             capture_output=True,
             text=True,
             check=True,

@@ -127,7 +127,7 @@ def kill(cluster: Path, daemon: str) -> None:
 
 def test_labels_are_made_by_slurm_jobs(cluster: Path, profile: Path, tmp_path: Path) -> None:
     command = [
-        SNAKEMAKE, "--snakefile", ROOT / "Snakefile", "--profile", profile, "--configfile", EMT, ONE_ROUND,
+        SNAKEMAKE, "--snakefile", ROOT / "workflow/Snakefile", "--profile", profile, "--configfile", EMT, ONE_ROUND,
         "--directory", tmp_path, "--", "results/Al/dataset/manifest.parquet",
     ]  # fmt: skip
     run = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)

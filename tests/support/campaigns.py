@@ -15,7 +15,7 @@ def snakemake(directory: Path, *options: str, timeout: float = 600) -> subproces
         [
             Path(sys.executable).with_name("snakemake"),
             "--snakefile",
-            ROOT / "Snakefile",
+            ROOT / "workflow/Snakefile",
             "--directory",
             directory,
             *options,

@@ -22,7 +22,7 @@ def kill_during(directory: Path, log: str, delay: float) -> None:
         [
             Path(sys.executable).with_name("snakemake"),
             "--snakefile",
-            ROOT / "Snakefile",
+            ROOT / "workflow/Snakefile",
             "--directory",
             directory,
             *OPTIONS,

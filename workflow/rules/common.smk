@@ -5,6 +5,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from entromax.config import CampaignSettings, ConfigError, load_campaign, validated
+from entromax.config.load import ELEMENT_FILES
 from entromax.layout import shard_numbers
 from entromax.workflow import check_profile, require
 
@@ -15,10 +16,7 @@ try:
     config = load_campaign(
         config,
         origin=ORIGIN,
-        element_dirs=[
-            Path(workflow.basedir, "config/elements"),
-            Path("config/elements"),
-        ],
+        element_dirs=[ELEMENT_FILES, Path("config/elements")],
     )
     CAMPAIGN = validated(CampaignSettings, config)
     require(CAMPAIGN, ORIGIN)

@@ -35,7 +35,7 @@ labels: {structures: 2000}
 snakemake --profile profiles/local --configfile my_first.yaml
 ```
 
-* Elements are files. `config/elements/<symbol>.yaml` of the workflow is read first, one of the same name below your
+* Elements are files. `config/elements/<symbol>.yaml` of entromax is read first, one of the same name below your
   working directory is laid over it, and keys written below the symbol in the campaign file win over both:
   `elements: {Al: {reference: {ecut: 200}}}`.
 * A section that names its kind (`engine: emt`, `family: gap`) replaces a section of another kind as a whole.

@@ -13,9 +13,10 @@ from pydantic_core import ErrorDetails
 from entromax.config.elements import ELEMENTS
 from entromax.config.models import CampaignSettings, ElementSettings
 from entromax.config.presets import with_preset
+from entromax.layout import WORKFLOW_FILES
 
-ELEMENT_FILES = Path(__file__).parents[3] / "config/elements"
-"""Element files of the workflow that this package belongs to."""
+ELEMENT_FILES = WORKFLOW_FILES / "config/elements"
+"""Element files that come with entromax."""
 
 #: Keys that choose a kind of section; an overlay that changes one replaces the section instead of merging into it.
 KINDS = ("engine", "family")

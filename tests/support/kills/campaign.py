@@ -84,7 +84,7 @@ class KillCampaign:
         targets = [f"results/Al/labels/shard_{shard + 1}.parquet" for shard in range(self.shards)]
         # fmt: off
         return [
-            str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(ROOT / "Snakefile"),
+            str(Path(sys.executable).with_name("snakemake")), "--snakefile", str(ROOT / "workflow/Snakefile"),
             "--directory", str(self.folder), "--profile", str(profile), "--configfile", str(self.config),
             *options, "--allowed-rules", "label_shard", "--", *targets,
         ]
