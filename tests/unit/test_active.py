@@ -11,7 +11,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
 from entromax.active import SelectionSettings, select_structures
-from entromax.active.batches import take_batch, write_batches
+from entromax.active.batches import elements_given, take_batch, write_batches
 from entromax.active.committee import Bounds, Committee
 from entromax.active.low_energy import lowest_distinct
 from entromax.active.search import choose
@@ -281,5 +281,6 @@ def test_batches_that_were_chosen_before_come_back_as_they_were(tmp_path: Path) 
     taken = take_batch(path, iteration=2, structures=5, shard_size=3, shards=tmp_path / "structures")
     assert read_batch(tmp_path) == taken and [atoms.info for atoms in taken] == [atoms.info for atoms in made[2]]
     assert [with_sid(atoms).info["sid"] for atoms in taken] == [atoms.info["sid"] for atoms in made[2]]
+    assert elements_given(path.parent, ["Be", "Al"]) == ["Al"] and elements_given(None, ["Al"]) == []
     with pytest.raises(ValueError, match=r"has no batch 3; it ends with 2: lower active\.iterations"):
         take_batch(path, iteration=3, structures=5, shard_size=3, shards=tmp_path / "structures")

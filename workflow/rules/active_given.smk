@@ -8,6 +8,8 @@ rule take_batch:
         shards=directory("<results>/{element}/active/{iteration}/structures"),
     log:
         "<logs>/take_batch/{element}/{iteration}.log",
+    wildcard_constraints:
+        element=one_of(GIVEN),
     conda:
         "../../envs/entromax.yaml"
     params:

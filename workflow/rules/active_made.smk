@@ -59,6 +59,8 @@ rule select_structures:
         "<logs>/select_structures/{element}/{iteration}.log",
     benchmark:
         "<benchmarks>/select_structures/{element}/{iteration}.tsv"
+    wildcard_constraints:
+        element=one_of(set(ELEMENTS) - set(GIVEN)),
     conda:
         "../../envs/entromax.yaml"
     resources:

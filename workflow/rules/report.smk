@@ -169,8 +169,8 @@ rule report_element:
                 ],
             ),
         ),
-        if_any(
-            ACTIVE["iterations"] and not ACTIVE["batches"],
+        lambda wildcards: if_any(
+            ACTIVE["iterations"] and wildcards.element not in GIVEN,
             "<results>/{element}/active/curve.csv",
         ),
     output:

@@ -1,6 +1,6 @@
 """Batches that were chosen before: relaxations by a fit are chaotic, so what they led to is kept, not how."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ase import Atoms
@@ -12,6 +12,11 @@ from entromax.structures.io import write_shards
 def batch_file(folder: str | Path, element: str) -> Path:
     """Return the file of all batches of one element, extended XYZ; ``batch`` in the info is their number, from 1."""
     return Path(folder) / f"{element}.extxyz"
+
+
+def elements_given(folder: str | Path | None, elements: Iterable[str]) -> list[str]:
+    """Return the elements whose batches stand in a folder; the others choose their own."""
+    return [element for element in elements if folder is not None and batch_file(folder, element).exists()]
 
 
 def write_batches(folder: str | Path, element: str, batches: Mapping[int, Sequence[Atoms]]) -> Path:

@@ -52,8 +52,8 @@ class ActiveSettings(Settings):
     batches: str | None = Field(
         None,
         min_length=1,
-        description="folder of batches chosen before, such as data/batches: their structures are labelled, none is "
-        "chosen anew; null: they are chosen",
+        description="folder of batches chosen before, such as data/batches: an element that has a file there takes "
+        "its structures, the others choose; null: all choose",
     )
     shares: SharesSettings = SharesSettings()
     candidates: int = Field(
