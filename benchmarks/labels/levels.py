@@ -23,7 +23,7 @@ from entromax.labels.engines.gpaw import GpawSettings
 from entromax.labels.ledger import EV_PER_A3_IN_GPA
 from entromax.labels.record import Record
 from entromax.labels.run import label_structures
-from entromax.runtime import provenance, write_json
+from entromax.runtime import config_hash, provenance, write_json
 from entromax.structures.rescale import scale_structure
 from entromax.structures.shipped import read_library
 
@@ -92,7 +92,13 @@ def main() -> None:
             rows.append(common | {"kspacing_1_a": kspacing, "against": options.fine} | found)
     known = read_json(options.json).get("rows", [])
     others = [row for row in known if row["element"] != options.element]
-    write_json(options.json, {"rows": [*others, *rows], "provenance": provenance()})
+    write_json(
+        options.json,
+        {
+            "rows": [*others, *rows],
+            "provenance": provenance(config=config_hash(vars(options) | {"store": "", "json": ""}), seed=0),
+        },
+    )
 
 
 if __name__ == "__main__":
