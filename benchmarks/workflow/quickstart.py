@@ -20,6 +20,9 @@ import pandas as pd
 from benchmarks.common import RESULTS, ROOT
 from entromax.runtime import write_json
 
+POTENTIAL = "ace"
+"""Name of the potential in config/config.yaml."""
+
 
 def timed(command: list[str], folder: Path) -> float:
     """Run a command and return its wall time [s]."""
@@ -44,11 +47,12 @@ def equilibrium(table: pd.DataFrame, source: str) -> dict[str, float]:
 def figures(results: Path) -> dict[str, Any]:
     """Gather the figures of a finished quickstart."""
     diversity = pd.read_csv(results / "library/diversity.csv").set_index("set")
-    ledgers = [pd.read_parquet(path) for path in sorted((results / "Al/labels").glob("shard_*.parquet"))]
-    labels = pd.concat(ledgers)
-    test = json.loads((results / "Al/validation/gap/errors.json").read_text())["splits"]["test"]
-    parameters = pd.read_csv(results / "Al/validation/gap/eos_parameters.csv")
-    robustness = json.loads((results / "Al/validation/gap/robustness.json").read_text())
+    labels = pd.read_parquet(results / "Al/dataset/manifest.parquet")
+    validation = results / "Al/validation" / POTENTIAL
+    test = json.loads((validation / "errors.json").read_text())["splits"]["test"]
+    parameters = pd.read_csv(validation / "eos_parameters.csv")
+    robustness = json.loads((validation / "robustness.json").read_text())
+    card = json.loads((validation / "scorecard.json").read_text())
     quests = [name for name in diversity.columns if name.startswith("quests")]
     return {
         "environments": int(diversity.loc["maximised", "n_environments"]),
@@ -57,6 +61,7 @@ def figures(results: Path) -> dict[str, Any]:
         "quests_random": {name: round(diversity.loc["random", name], 3) for name in quests},
         "quests_maximised": {name: round(diversity.loc["maximised", name], 3) for name in quests},
         "label_states": {state: int(n) for state, n in labels["state"].value_counts().items()},
+        "labels_by_kind": {kind: int(n) for kind, n in labels["config_type"].value_counts().items()},
         "label_wall_s_mean": round(labels["seconds"].mean(), 2),
         "energy_rmse_mev": round(test["energy_rmse"], 2),
         "force_rmse_ev_a": round(test["force_rmse"], 4),
@@ -65,6 +70,11 @@ def figures(results: Path) -> dict[str, Any]:
             for name, source in (("potential", "potential"), ("dft", "reference"), ("literature", "wien2k"))
         },
         "robustness": {"runs": robustness["runs"], "physical": robustness["physical"]},
+        "scorecard": {
+            "passed": card["passed"],
+            "rows": len(card["rows"]),
+            "failed": [f"{row['metric']}: {row['quantity']}" for row in card["rows"] if row["passes"] is not True],
+        },
         "provenance": json.loads((results / "provenance.json").read_text()),
     }
 

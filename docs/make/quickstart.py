@@ -16,7 +16,7 @@ from docs.make.pages import read_json, write_table
 
 SHOWN = {
     "gallery": "library/figures/gallery.png",
-    "eos": "Al/validation/gap/eos_ground_state.png",
+    "eos": "Al/validation/ace/eos_ground_state.png",
 }
 
 
@@ -33,6 +33,7 @@ def keep_pictures(clone: Path) -> None:
 def page_table(data: dict[str, Any]) -> str:
     """Return the table of README."""
     fcc, random, maximised = data["al_fcc"], data["quests_random"], data["quests_maximised"]
+    card = data["scorecard"]
     states = ", ".join(f"{count} {state}" for state, count in data["label_states"].items())
     crystals = " / ".join(f"{fcc[name]['v0']:.2f}, {fcc[name]['b']:.0f}" for name in ("potential", "dft", "literature"))
     rows = {
@@ -45,8 +46,9 @@ def page_table(data: dict[str, Any]) -> str:
             f"{random[name]:.2f} → {maximised[name]:.2f}" for name in random
         ),
         "labels": f"{states}; {data['label_wall_s_mean']:.1f} s each",
-        "GAP on unseen structures, RMSE": f"{data['energy_rmse_mev']:.0f} meV/atom, {data['force_rmse_ev_a']:.2f} eV/Å",
+        "linear ACE, unseen structures": f"{data['energy_rmse_mev']:.0f} meV/atom, {data['force_rmse_ev_a']:.2f} eV/Å",
         "fcc Al, V₀ [Å³] and B [GPa]: potential / DFT / WIEN2k": crystals,
+        "rows of the scorecard that pass": f"{card['rows'] - len(card['failed'])} of {card['rows']}",
         "hot and compressed dynamics that stay physical": "{physical} of {runs}".format(**data["robustness"]),
         "cases of wrong input that the tests refuse": str(data["bad_input_cases"]),
     }
