@@ -7,6 +7,8 @@ from entromax.report.kit.html import NOTHING
 from entromax.report.results import ElementResults, PotentialResults
 from entromax.validation.scorecard import METRICS, Row
 
+PLACES = 4
+"""Significant digits shown: a volume may be wrong by 1.5 %."""
 DIGITS = 4
 """Decimals of the values shown: the acoustic modes at Γ are zero but for rounding errors."""
 EXPLANATION = (
@@ -30,7 +32,7 @@ def blocks(results: ElementResults) -> list[Block]:
     for metric in METRICS:
         known |= {key: row for card in cards.values() for key, row in card.items() if key[0] == metric}
     rows: list[Sequence[Cell | str]] = [
-        [_label(row), number(row.reference), row.threshold, *(_cell(card.get(key)) for card in cards.values())]
+        [_label(row), number(row.reference, PLACES), row.threshold, *(_cell(card.get(key)) for card in cards.values())]
         for key, row in known.items()
     ]
     names = [f"{name}: {'passes' if card.passed else 'does not pass'}" for name, card in judged.items()]
@@ -74,7 +76,7 @@ def _cell(row: Row | None) -> Cell:
     if row is None:
         return Cell(NOTHING)
     missing = "no value" if row.passes is False else row.reason
-    text = missing if row.potential is None else number(round(row.potential, DIGITS))
+    text = missing if row.potential is None else number(round(row.potential, DIGITS), PLACES)
     return Cell(text, light_of(row) if row.passes is not None or row.required else None)
 
 
