@@ -1,7 +1,7 @@
 """Cutoff and k-spacing at which differences of energy no longer change, by the engine's own test.
 
-The cells are the ground state and two small ones of the shipped library at like volumes. What is asked for is the
-energy of the latter above the former: a constant is no error of a potential.
+The cells are the ground state and two small ones of the shipped library, one compressed, which asks most of the cutoff,
+and one expanded. What is asked for is the energy of the latter above the former: a constant is no error of a potential.
 """
 
 import logging
@@ -26,10 +26,8 @@ CUTOFF_KSPACING = 0.6
 """Mesh of the test of the cutoff [1/Å]: errors of cutoff and mesh hardly depend on each other."""
 KSPACINGS = (0.4, 0.3, 0.25, 0.2)
 """[1/Å]; tried downwards."""
-CELLS, ATOMS = 2, (1, 2)
-"""Cells of the library, and how many atoms they may have."""
-NEAR = (0.8, 1.3)
-"""Their volumes, relative to that of the ground state."""
+WINDOWS, ATOMS = ((0.65, 0.85), (1.0, 1.4)), (1, 2)
+"""Cells of the library: their volumes, relative to that of the ground state, and how many atoms they may have."""
 
 
 @dataclass
@@ -84,12 +82,12 @@ def converge(
 
 
 def trial_cells(start: GroundState, symbol: str, d_nn: float) -> list[Atoms]:
-    """Return the ground state and the small library cells of like volume."""
+    """Return the ground state, and the first small cell of the library in each of ``WINDOWS``."""
     ground = with_sid(crystal(start.crystal, symbol, start.volume, start.c_over_a, start.u))
     ground.info |= {"element": symbol, "config_type": start.crystal, "library_sid": ""}
     own = reduced_volume(ground) / d_nn**3
-    window = [ratio * own for ratio in NEAR]
-    return [ground, *library_structures(symbol, d_nn, volume=window, atoms=ATOMS, number=CELLS)]
+    windows = [(low * own, high * own) for low, high in WINDOWS]
+    return [ground, *(library_structures(symbol, d_nn, volume=w, atoms=ATOMS, number=1)[0] for w in windows)]
 
 
 def cutoff(cells: Sequence[Atoms], labeller: Labeller, reference: ReferenceSettings, tolerance: float) -> Convergence:

@@ -105,7 +105,8 @@ def make_element(
         logger.info("%s: E(V)", symbol)
         prototypes = [prototype(name, start, labeller, curves_by) for name in names(start)]
     except EngineUnavailableError as error:
-        raise ConfigError(f"{symbol}: {error}; or choose another engine: --engine") from error
+        message = " ".join(str(error).split())  # GPAW's has several lines
+        raise ConfigError(f"{symbol}: {message}; or choose another engine: --engine") from error
     start = _with_own_volume(symbol, start, prototypes[0])
     settings = _settings(start, prototypes, reference)
     found = tests.get("ecut"), tests.get("kspacing")
@@ -145,8 +146,7 @@ def _with_own_volume(symbol: str, start: GroundState, own: Prototype) -> GroundS
         return start
     if own.fit.volume is None:
         raise ConfigError(
-            f"{symbol}: {start.crystal} has no minimum by this engine ({own.fit.reason}); "
-            "name another: --ground-state"
+            f"{symbol}: {start.crystal} has no minimum by this engine ({own.fit.reason}); name another: --ground-state"
         )
     return replace(start, volume=own.fit.volume)
 

@@ -1,6 +1,7 @@
 """What is published of an element and comes with ASE: its ground state, volume and shape."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -13,9 +14,11 @@ from entromax.validation.references import ground_state_crystal
 
 WIEN2K = "WIEN2k, PBE (Delta project, ase.collections.dcdft)"
 SHAPE = "structure of the Delta project (ase.collections.dcdft)"
-EXPERIMENT = "experiment (ase.data.reference_states)"
+EXPERIMENT = "crystal at room temperature (ase.data.reference_states), volume by the engine"
 CUBIC_ATOMS = {"fcc": 4, "bcc": 2, "sc": 1, "diamond": 8}
 """Atoms in the cubic cell whose edge is the lattice constant."""
+MISNAMED = {"La": "double hcp"}
+"""Ground states for which the table has the name of another crystal."""
 OPEN_4F = range(58, 70)
 """Ce to Tm: an open 4f shell, magnetic whatever the tables say."""
 
@@ -59,18 +62,21 @@ def ground_state(symbol: str, crystal: str | None = None) -> GroundState:
     if known is not None:
         c_over_a, u = _shape(known, dcdft[symbol])
         return GroundState(known, float(dcdft.data[symbol]["wien2k_volume"]), c_over_a, u)
-    state = reference_states[atomic_numbers[symbol]] or {}
-    if state.get("symmetry") in (*CUBIC_ATOMS, "hcp"):
-        volume = _experimental_volume(state)
-        return GroundState(state["symmetry"], volume, state.get("c/a"), None, EXPERIMENT, all_electron=False)
-    found = f"({state['symmetry']}) is none that entromax builds" if state.get("symmetry") else "is not published"
-    remedy = f"name one of them to stand in for it: --ground-state {'|'.join(CRYSTALS)}"
-    raise ConfigError(f"{symbol}: its ground state {found}; {remedy}")
+    symmetry = str(_state(symbol).get("symmetry", "unknown"))
+    volume = _some_volume(symbol)
+    if symmetry in CUBIC_ATOMS and volume is not None:
+        return GroundState(symmetry, volume, source=EXPERIMENT, all_electron=False)
+    remedy = f"name one to stand in for it: --ground-state {'|'.join(CRYSTALS)}"
+    if volume is None:
+        remedy = f"no volume is published to begin with; write config/elements/{symbol}.yaml by hand with such a one"
+    raise ConfigError(
+        f"{symbol}: its ground state ({MISNAMED.get(symbol, symmetry)}) is none that entromax builds; {remedy}"
+    )
 
 
 def magnetic_moment(symbol: str) -> float:
     """Return the largest published moment of an atom in the ground state [Bohr magnetons]; 0 where none is known."""
-    moments = [float((reference_states[atomic_numbers[symbol]] or {}).get("magmom_per_atom", 0.0))]
+    moments = [float(_state(symbol).get("magmom_per_atom", 0.0))]
     if symbol in dcdft.names:
         moments += np.abs(dcdft[symbol].get_initial_magnetic_moments()).tolist()
     return max(moments)
@@ -88,20 +94,25 @@ def _refuse_magnetism(symbol: str) -> None:
 
 
 def _chosen(symbol: str, crystal: str) -> GroundState:
-    state = reference_states[atomic_numbers[symbol]] or {}
+    volume = _some_volume(symbol)
+    if volume is None:
+        raise ConfigError(
+            f"{symbol}: no volume is published to begin with; write config/elements/{symbol}.yaml by hand"
+        )
+    return GroundState(crystal, volume, source="chosen by hand", all_electron=False)
+
+
+def _state(symbol: str) -> dict[str, Any]:
+    return dict(reference_states[atomic_numbers[symbol]] or {})
+
+
+def _some_volume(symbol: str) -> float | None:
+    """Return a published volume of the element in any crystal, to begin a search [Å^3/atom]; None: there is none."""
     if symbol in dcdft.names:
-        volume = float(dcdft.data[symbol]["wien2k_volume"])
-    elif state.get("symmetry") in (*CUBIC_ATOMS, "hcp"):
-        volume = _experimental_volume(state)
-    else:
-        raise ConfigError(f"{symbol}: no volume is published; write config/elements/{symbol}.yaml by hand")
-    return GroundState(crystal, volume, source="the engine, from the published volume", all_electron=False)
-
-
-def _experimental_volume(state: dict[str, float]) -> float:
-    """Return the volume per atom of an entry of ``ase.data.reference_states`` [Å^3]."""
-    if state["symmetry"] == "hcp":
-        return float(np.sqrt(3) / 4 * state["a"] ** 3 * state["c/a"])
+        return float(dcdft.data[symbol]["wien2k_volume"])
+    state = _state(symbol)
+    if state.get("symmetry") not in CUBIC_ATOMS:
+        return None
     return float(state["a"] ** 3 / CUBIC_ATOMS[str(state["symmetry"])])
 
 
