@@ -1,4 +1,4 @@
-"""Key ``elements`` of people.json: what `entromax element` found, against published volumes, and how far campaigns came."""
+"""Key ``elements`` of people.json: what `entromax element` found, and how far campaigns came."""
 
 from collections.abc import Sequence
 from pathlib import Path

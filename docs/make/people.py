@@ -6,8 +6,8 @@
     python -m docs.make.people install|offline NEW_FOLDER
 
 Each call writes its own key and leaves the others as they are. ``lammps`` gathers what `validate_lammps` measured in
-campaigns: the largest differences to ASE and the speed, by family. ``elements`` reads back from a label
-store what `entromax element` measured, and calculates what is missing there. The others measure, see docs/make/deployment.py.
+campaigns: the largest differences to ASE and the speed, by family. ``elements`` reads back from a label store what
+`entromax element` measured, and calculates what is missing there. The others measure, see docs/make/deployment.py.
 """
 
 import argparse
