@@ -68,7 +68,7 @@ def ground_state(symbol: str, crystal: str | None = None) -> GroundState:
         return GroundState(symmetry, volume, source=EXPERIMENT, all_electron=False)
     remedy = f"name one to stand in for it: --ground-state {'|'.join(CRYSTALS)}"
     if volume is None:
-        remedy = f"no volume is published to begin with; write config/elements/{symbol}.yaml by hand with such a one"
+        remedy = f"no volume is published to begin with; write config/elements/{symbol}.yaml by hand, with fcc, say"
     raise ConfigError(
         f"{symbol}: its ground state ({MISNAMED.get(symbol, symmetry)}) is none that entromax builds; {remedy}"
     )
