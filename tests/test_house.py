@@ -90,6 +90,7 @@ IMPORTS_ALLOWED = {
     "dataset": {"config", "structures", "labels"},
     "potentials": {"config", "structures", "features", "labels", "dataset"},
     "validation": {"config", "structures", "features", "labels", "dataset", "potentials"},
+    "elements": {"config", "structures", "labels", "validation"},
     "active": {"config", "structures", "features", "labels", "dataset", "potentials", "validation"},
 }
 

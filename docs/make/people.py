@@ -1,11 +1,13 @@
 """What is done for the people who use it, in figures: docs/results/people.json, one key for each kind.
 
     python -m docs.make.people lammps RESULTS [RESULTS ...]
+    python -m docs.make.people elements LABEL_STORE SYMBOL[=RESULTS] [SYMBOL[=RESULTS] ...]
     python -m docs.make.people site
     python -m docs.make.people install|offline NEW_FOLDER
 
 Each call writes its own key and leaves the others as they are. ``lammps`` gathers what `validate_lammps` measured in
-campaigns: the largest differences to ASE and the speed, by family. The others measure, see docs/make/deployment.py.
+campaigns: the largest differences to ASE and the speed, by family. ``elements`` reads back from a label store what
+`entromax element` measured, and calculates what is missing there. The others measure, see docs/make/deployment.py.
 """
 
 import argparse
@@ -15,6 +17,7 @@ from typing import Any
 
 from benchmarks.common import RESULTS
 from docs.make.deployment import install, offline, site
+from docs.make.elements import elements
 from docs.make.pages import read_json
 from entromax.runtime import config_hash, provenance, write_json
 
@@ -37,6 +40,7 @@ def lammps(folders: Sequence[str]) -> dict[str, Any]:
 
 KEYS: dict[str, Callable[[Sequence[str]], dict[str, Any]]] = {
     "lammps": lammps,
+    "elements": elements,
     "site": site,
     "install": install,
     "offline": offline,

@@ -1,6 +1,7 @@
 """``entromax``: what people ask of a campaign; the rules of the workflow do not need it."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +15,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 import entromax
+from entromax.config.elements import CRYSTALS
 from entromax.config.load import ELEMENT_FILES, ConfigError, load_element, read_yaml
-from entromax.config.models import CampaignSettings
+from entromax.config.models import CampaignSettings, LabelSettings
+from entromax.config.presets import LEVELS
 from entromax.dataset import FORMATS, export_dataset
+from entromax.labels.budget import LabelBudget
 from entromax.labels.record import STATES
 from entromax.labels.store import forget
 from entromax.layout import CampaignFolder
@@ -56,6 +60,7 @@ def command_line() -> argparse.ArgumentParser:
     export.add_argument("--output", type=Path, default=Path("exports"), help="folder that gets one per format")
     _add_publish(commands)
     _add_check(commands)
+    _add_element(commands)
     yaml = commands.add_parser("check-config", help="configuration files: file and line of what is not valid YAML")
     yaml.add_argument("files", nargs="+", type=Path, help="files for Snakemake's --configfile")
     compare = commands.add_parser("compare", help="two campaigns side by side: settings, labels, errors, robustness")
@@ -102,6 +107,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _library(options)
         elif options.command == "check":
             _check(options.potential, options.structures, options.output)
+        elif options.command == "element":
+            _element(options)
         elif options.command == "check-config":
             _check_config(options.files)
         elif options.command == "compare":
@@ -114,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _retry(options.results, options.store, options.element, options.only or STATES[1:])
     except ConfigError as error:
         print(f"entromax: {error}", file=sys.stderr)
-        if options.command not in ("check", "check-config", "compare", "init", "library"):
+        if options.command not in ("check", "check-config", "compare", "element", "init", "library"):
             print("entromax: no campaign there yet? name its folder: --results", file=sys.stderr)
         return 2
     return 0
@@ -139,6 +146,17 @@ def _init(folder: Path) -> None:
     init_campaign(folder)
     print(f"{folder}: config/config.yaml is the quickstart; edit it or write a file of your own, then")
     print(f"cd {folder} && snakemake --profile profiles/local --dry-run")
+
+
+def _add_element(commands: Any) -> None:
+    element = commands.add_parser("element", help="make the file of an element: crystals, volumes, cutoff, k-spacing")
+    element.add_argument("symbol", help="chemical symbol")
+    element.add_argument("--engine", default="gpaw", help="that measures and will label; default: gpaw")
+    element.add_argument("--level", choices=LEVELS, default="standard", help="how far it must be converged")
+    element.add_argument("--ground-state", choices=CRYSTALS, help="instead of the published one")
+    element.add_argument("--output", type=Path, help="file; default: config/elements/SYMBOL.yaml")
+    element.add_argument("--force", action="store_true", help="replace the file")
+    element.add_argument("--dry-run", action="store_true", help="say what would be calculated")
 
 
 def _status(results: Path, store: Path | None, failures: int, job_minutes: float) -> None:
@@ -252,6 +270,22 @@ def _check(potential: Path, structures: Path, output: Path | None) -> None:
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else escape(str(value)) for value in row.values()))
     Console().print(table)
     print(f"{(found['outside'] == '').sum()} of {len(found)} structures lie inside the regime of {potential}; {path}")
+
+
+def _element(options: argparse.Namespace) -> None:
+    from entromax.elements import make_element, plan, write_element  # needs torch, which other commands do not wait for
+
+    path = options.output or Path("config/elements", f"{options.symbol}.yaml")
+    wanted = {"engine": options.engine, "level": options.level, "crystal_name": options.ground_state}
+    print(plan(options.symbol, **wanted))
+    if path.exists() and not options.force:
+        raise ConfigError(f"{path}: is there already; --force replaces it, --output names another file")
+    if options.dry_run:
+        return
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    budget = LabelBudget(options.store or LabelSettings().store)
+    write_element(make_element(options.symbol, budget=budget, **wanted), path)
+    print(f"{path}: look at it, then name {options.symbol} below `elements` of a campaign")
 
 
 def _check_config(files: Sequence[Path]) -> None:

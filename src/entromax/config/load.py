@@ -128,7 +128,7 @@ def load_campaign(config: Mapping[str, Any], *, origin: str, element_dirs: Itera
         if not files and not overrides:
             raise ConfigError(
                 f"{origin}: elements: {symbol}: there is no file config/elements/{symbol}.yaml; "
-                "write one after the pattern of config/elements/Al.yaml"
+                f"make it with `entromax element {symbol}`"
             )
         merged: dict[str, Any] = {}
         for path in files:

@@ -15,7 +15,7 @@ LEVELS = ("smoke", "coarse", "standard", "tight")
 _KSPACING = {"smoke": 0.6, "coarse": 0.4, "standard": 0.25, "tight": 0.18}
 _FINER = {"Be": 0.2, "Te": 0.2, "W": 0.2, "Re": 0.2}
 """k-spacing of ``standard`` where E(bcc) - E(fcc) would miss all-electron values by more than 15 meV/atom at 0.25."""
-_WIDTH = {"smoke": 0.2, "coarse": 0.2, "standard": 0.1, "tight": 0.1}
+WIDTH = {"smoke": 0.2, "coarse": 0.2, "standard": 0.1, "tight": 0.1}
 
 
 def plane_wave_preset(
@@ -32,7 +32,7 @@ def plane_wave_preset(
         return None
     cutoff = float(cutoffs[symbol][max(LEVELS.index(level) - 1, 0)])
     kspacing = _FINER.get(symbol, _KSPACING[level]) if level == "standard" else _KSPACING[level]
-    return {"ecut": cutoff, "kspacing": kspacing, "width": _WIDTH[level]}
+    return {"ecut": cutoff, "kspacing": kspacing, "width": WIDTH[level]}
 
 
 def with_preset(symbol: str, reference: Mapping[str, Any]) -> dict[str, Any]:

@@ -102,6 +102,11 @@ _MELTING = {"Al": 933.5, "W": 3687.2, "Be": 1560.2, "Re": 3458.2, "Os": 3306.2, 
 _COHESIVE = {"Al": 3.53, "W": 8.39, "Be": 3.72, "Re": 7.76, "Os": 8.34, "C": 7.97, "Sb": 2.71, "Te": 2.48}
 
 
+def ground_state_crystal(symbol: str) -> str | None:
+    """Return the ground state of an element in the Delta project; None where it is no crystal that entromax builds."""
+    return _DELTA_CRYSTAL.get(symbol)
+
+
 def equations_of_state(symbol: str, crystal: str) -> dict[str, EquationOfState]:
     """Return the published equations of state of an element in a crystal structure, by ``wien2k`` and ``experiment``.
 
