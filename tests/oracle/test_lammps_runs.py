@@ -21,7 +21,7 @@ from entromax.validation.lammps import validate_lammps
 from tests.support import emt_cells
 
 FAMILIES = {
-    "snap": SnapSettings(twojmax=4, folds=4),
+    "snap": SnapSettings(twojmax=4),
     "emt": ExternalSettings(calculator="ase.calculators.emt:EMT"),
 }
 QUICK = LammpsRunSettings(compared=4, atoms=8, steps=200, through_python=True)

@@ -112,7 +112,7 @@ def test_comparison_names_what_differs_and_only_that_among_settings(
     assert "max_force" in capsys.readouterr().out
     table = pd.read_csv(page.with_suffix(".csv")).set_index("what")
     assert sorted(table.index[table["topic"] == "settings"]) == ["campaign", "labels.max_force"]
-    assert table.loc["labels.max_force", ["a", "b"]].astype(float).tolist() == [100.0, 77.0]
+    assert table.loc["labels.max_force", ["a", "b"]].astype(float).tolist() == [300.0, 77.0]
     error = table.loc["Al gap, test set: energy RMSE [meV/atom]", ["a", "b"]].astype(float)
     assert error["b"] == pytest.approx(2 * error["a"])
     assert pd.isna(table.loc["Al gap: runs tested", "b"]) and float(table.loc["Al gap: runs tested", "a"]) == 2
