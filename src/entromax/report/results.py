@@ -31,7 +31,7 @@ class Card(Written):
 
     @property
     def calibrated(self) -> bool:
-        """Whether its error bars were scaled on a validation set."""
+        """Whether its error bars were scaled on structures that the fit had not seen."""
         return self.facts.get("calibration") is not None
 
 

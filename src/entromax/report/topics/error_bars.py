@@ -47,9 +47,9 @@ def section(results: ElementResults) -> Section:
         picture = potential.folder / "error_bars.png"
         images += embed(picture, f"Coverage of the error bars of {name}", f"{name}: coverage.")
     lead = (
-        "Some families give every energy and force an error bar, scaled on the validation set. Here the bars meet the "
-        "true errors of the test set: the part of them inside intervals that promise to hold 50 to 95 %; and the rank "
-        "correlation (Spearman) of bar and error, which says whether large bars warn of large errors."
+        "Some families give every energy and force an error bar, scaled on structures that the fit had left out. Here "
+        "the bars meet the true errors of the test set: the part of them inside intervals that promise to hold 50 to "
+        "95 %; and the rank correlation (Spearman) of bar and error, which says whether large bars warn of large errors."
     )
     if unscaled:
         lead += (
