@@ -49,7 +49,7 @@ def section(results: ElementResults) -> Section:
     lead = (
         "Some families give every energy and force an error bar, scaled on structures that the fit had left out. Here "
         "the bars meet the true errors of the test set: the part of them inside intervals that promise to hold 50 to "
-        "95 %; and the rank correlation (Spearman) of bar and error, which says whether large bars warn of large errors."
+        "95 %; and the rank correlation (Spearman) of bar and error: whether large bars warn of large errors."
     )
     if unscaled:
         lead += (
