@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from docs.make.pages import write_table
-from entromax.active.batches import batch_file, write_batches
+from entromax.active.batches import batch_file, elements_given, write_batches
 from entromax.config import validated
 from entromax.config.elements import CRYSTALS
 from entromax.config.models import ReferenceSettings
@@ -39,7 +39,7 @@ def keep(results: Path, store: Path) -> None:
             number: [atoms for path in folder.active(number).structure_files for atoms in read_structures(path)]
             for number in range(1, campaign.active.iterations + 1)
         }
-        if any(batches.values()) and not campaign.active.batches:
+        if any(batches.values()) and not elements_given(campaign.active.batches, [symbol]):
             write_batches(DATA / "batches", symbol, batches)
 
 

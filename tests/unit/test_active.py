@@ -31,6 +31,7 @@ from entromax.entropy.seeding import relaxed_seeds
 from entromax.features.bispectrum import BispectrumSettings
 from entromax.labels.engines.emt import EmtSettings
 from entromax.potentials import train_potential
+from entromax.potentials.external import ExternalSettings
 from entromax.potentials.snap import SnapSettings
 from entromax.structures import read_structures, scale_structures, with_sid, write_structures
 from entromax.structures.geometry import shortest_distance
@@ -284,3 +285,19 @@ def test_batches_that_were_chosen_before_come_back_as_they_were(tmp_path: Path) 
     assert elements_given(path.parent, ["Be", "Al"]) == ["Al"] and elements_given(None, ["Al"]) == []
     with pytest.raises(ValueError, match=r"has no batch 3; it ends with 2: lower active\.iterations"):
         take_batch(path, iteration=3, structures=5, shard_size=3, shards=tmp_path / "structures")
+
+
+def test_a_potential_without_weights_and_error_bars_can_search_for_low_energies(campaign: Path, tmp_path: Path) -> None:
+    train_potential(
+        campaign / "train.extxyz",
+        campaign / "validation.extxyz",
+        potential=tmp_path / "potential",
+        element="Al",
+        d_nn=D_NN,
+        settings=ExternalSettings(calculator="ase.calculators.emt:EMT"),
+        seed=1,
+    )
+    committee = Committee.load(tmp_path / "potential", campaign / "train.extxyz")
+    opinion = committee.opinion(FCC)
+    assert np.isnan(opinion.score) and np.isinf(committee.height)
+    assert BOUNDS.broken(FCC, opinion) == ""

@@ -41,7 +41,7 @@ class Committee:
     Attributes:
         calculator: may answer ``energy_std``.
         lowest: energy of the lowest training structure [eV/atom].
-        height: over which the weights of its fit fall [eV/atom].
+        height: over which the weights of its fit fall [eV/atom]; infinite for families that weigh all energies alike.
     """
 
     calculator: BaseCalculator
@@ -59,7 +59,7 @@ class Committee:
         _, bulk = split_free_atom(read_structures(train))
         settings = json.loads((Path(potential) / CARD).read_text())["settings"]
         lowest = min(float(atoms.info["REF_energy"]) / len(atoms) for atoms in bulk)
-        return cls(load_potential(potential), lowest, float(settings["height"]))
+        return cls(load_potential(potential), lowest, float(settings.get("height", np.inf)))
 
     def opinion(self, atoms: Atoms) -> Opinion:
         """Return energy, largest force, error bar and score of a structure of N atoms.
