@@ -1,6 +1,5 @@
 """Atomic cluster expansion, linear: basis and active set of python-ace, fitted by regularised least squares."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +11,11 @@ from ase.calculators.calculator import BaseCalculator
 from pydantic import Field, model_validator
 
 from entromax.config.models.potentials import LinearSettings
-from entromax.potentials.anchors import short_range_anchors
-from entromax.potentials.base import Family, FitData, FitError, split_free_atom
-from entromax.potentials.weights import expected_errors, heights
-from entromax.structures.geometry import deformed, right_handed
+from entromax.potentials.base import Family, FitData, FitError
+from entromax.structures.geometry import deformed
 
 if TYPE_CHECKING:
     from entromax.potentials.ace_model import AceBasis
-
-logger = logging.getLogger("entromax.potentials")
 
 RATTLE, STRAIN = 0.02, 0.01
 """Displacements [d_nn] and strains [1] of the copies that fill up the active set."""
@@ -66,27 +61,11 @@ class AceFamily(Family[AceSettings]):
     def fit(self, data: FitData, settings: AceSettings, folder: Path) -> dict[str, Any]:
         """Fit with every cutoff; see ``Family.fit``."""
         from entromax.potentials.ace_model import ACTIVE_SET, MODEL, AceDesign
-        from entromax.potentials.linear import fit_linear, shortest
+        from entromax.potentials.cutoffs import fit_cutoffs
 
-        atom, bulk = split_free_atom(data.train)
-        if strange := {symbol for atoms in bulk for symbol in atoms.symbols} - {data.element}:
-            raise FitError(f"training set: holds {', '.join(sorted(strange))}; this is a potential of {data.element}")
-        bulk = [right_handed(atoms) for atoms in bulk]
-        anchors = short_range_anchors(bulk, data.element, data.d_nn, data.seed)
-        designs, fits = {}, {}
-        for cutoff in settings.cutoffs:
-            designs[cutoff] = AceDesign.untrained(settings, data, cutoff, e0=float(atom.info["REF_energy"]))
-            logger.info("cutoff %g d_nn: %d basis functions", cutoff, designs[cutoff].basis.size)
-            fits[cutoff] = fit_linear(
-                bulk,
-                designs[cutoff],
-                errors=expected_errors(heights(bulk), settings.errors, settings.height, data.noise),
-                anchors=anchors,
-                members=settings.members,
-                seed=data.seed,
-            )
-        cutoff = shortest(fits)
-        design, solved = designs[cutoff], fits[cutoff]
+        cutoff, design, solved, bulk = fit_cutoffs(
+            data, settings, lambda cutoff, e0: AceDesign.untrained(settings, data, cutoff, e0=e0)
+        )
         basis = design.basis
         basis.basis.basis_coeffs = solved.coefficients.tolist()
         write_basis(basis.basis, design.model.e0, folder)

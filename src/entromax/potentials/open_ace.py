@@ -1,6 +1,5 @@
 """Atomic cluster expansion, linear: the functions of python-ace from code of this package, free for any use."""
 
-import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,15 +8,11 @@ import numpy as np
 from ase.calculators.calculator import BaseCalculator
 
 from entromax.potentials.ace import AceSettings
-from entromax.potentials.anchors import short_range_anchors
-from entromax.potentials.base import Family, FitData, FitError, split_free_atom
+from entromax.potentials.base import Family, FitData
 from entromax.potentials.core import Core
-from entromax.potentials.weights import expected_errors, heights
 
 if TYPE_CHECKING:
     from entromax.potentials.open_ace_model import OpenAceModel
-
-logger = logging.getLogger("entromax.potentials")
 
 
 class OpenAceSettings(AceSettings):
@@ -39,29 +34,14 @@ class OpenAceFamily(Family[OpenAceSettings]):
 
     def fit(self, data: FitData, settings: OpenAceSettings, folder: Path) -> dict[str, Any]:
         """Fit with every cutoff; see ``Family.fit``."""
-        from entromax.potentials.linear import fit_linear, shortest
+        from entromax.potentials.cutoffs import fit_cutoffs
         from entromax.potentials.open_ace_model import LAMMPS, MODEL, OpenAceDesign
 
-        atom, bulk = split_free_atom(data.train)
-        if strange := {symbol for atoms in bulk for symbol in atoms.symbols} - {data.element}:
-            raise FitError(f"training set: holds {', '.join(sorted(strange))}; this is a potential of {data.element}")
-        anchors = short_range_anchors(bulk, data.element, data.d_nn, data.seed)
-        models, fits = {}, {}
-        for cutoff in settings.cutoffs:
-            models[cutoff] = untrained(settings, data, cutoff, e0=float(atom.info["REF_energy"]))
-            logger.info("cutoff %g d_nn: %d functions", cutoff, models[cutoff].coefficients.size)
-            fits[cutoff] = fit_linear(
-                bulk,
-                OpenAceDesign(models[cutoff]),
-                errors=expected_errors(heights(bulk), settings.errors, settings.height, data.noise),
-                anchors=anchors,
-                members=settings.members,
-                seed=data.seed,
-            )
-        cutoff = shortest(fits)
-        solved = fits[cutoff]
+        cutoff, design, solved, _ = fit_cutoffs(
+            data, settings, lambda cutoff, e0: OpenAceDesign(untrained(settings, data, cutoff, e0=e0))
+        )
         model = replace(
-            models[cutoff], coefficients=solved.coefficients, deviations=solved.deviations, scales=solved.scales
+            design.model, coefficients=solved.coefficients, deviations=solved.deviations, scales=solved.scales
         )
         model.save(folder / MODEL)
         model.write_lammps(folder / LAMMPS)

@@ -9,9 +9,7 @@ from pydantic import Field
 
 from entromax.config.models.base import Positive
 from entromax.config.models.potentials import LinearSettings
-from entromax.potentials.anchors import short_range_anchors
-from entromax.potentials.base import Family, FitData, FitError, split_free_atom
-from entromax.potentials.weights import expected_errors, heights
+from entromax.potentials.base import Family, FitData
 
 
 class SnapSettings(LinearSettings):
@@ -52,28 +50,14 @@ class SnapFamily(Family[SnapSettings]):
 
     def fit(self, data: FitData, settings: SnapSettings, folder: Path) -> dict[str, Any]:
         """Fit with every cutoff; see ``Family.fit``."""
-        from entromax.potentials.linear import fit_linear, shortest
+        from entromax.potentials.cutoffs import fit_cutoffs
         from entromax.potentials.snap_model import MODEL, SnapDesign
 
-        atom, bulk = split_free_atom(data.train)
-        if strange := {symbol for atoms in bulk for symbol in atoms.symbols} - {data.element}:
-            raise FitError(f"training set: holds {', '.join(sorted(strange))}; this is a potential of {data.element}")
-        anchors = short_range_anchors(bulk, data.element, data.d_nn, data.seed)
-        designs, fits = {}, {}
-        for cutoff in settings.cutoffs:
-            designs[cutoff] = SnapDesign.untrained(settings, data, cutoff, e0=float(atom.info["REF_energy"]))
-            fits[cutoff] = fit_linear(
-                bulk,
-                designs[cutoff],
-                errors=expected_errors(heights(bulk), settings.errors, settings.height, data.noise),
-                anchors=anchors,
-                members=settings.members,
-                seed=data.seed,
-            )
-        cutoff = shortest(fits)
-        solved = fits[cutoff]
+        cutoff, design, solved, _ = fit_cutoffs(
+            data, settings, lambda cutoff, e0: SnapDesign.untrained(settings, data, cutoff, e0=e0)
+        )
         model = replace(
-            designs[cutoff].model,
+            design.model,
             coefficients=solved.coefficients,
             deviations=solved.deviations,
             scales=solved.scales,

@@ -1,0 +1,44 @@
+"""A linear family fitted with every cutoff of its settings, and the one that is kept."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from ase import Atoms
+
+from entromax.config.models.potentials import LinearSettings
+from entromax.potentials.anchors import short_range_anchors
+from entromax.potentials.base import FitData, FitError, split_free_atom
+from entromax.potentials.linear import Design, LinearFit, fit_linear, shortest
+from entromax.potentials.weights import expected_errors, heights
+from entromax.structures.geometry import right_handed
+
+AnyDesign = TypeVar("AnyDesign", bound=Design)
+
+
+def fit_cutoffs(
+    data: FitData, settings: LinearSettings, untrained: Callable[[float, float], AnyDesign]
+) -> tuple[float, AnyDesign, LinearFit, list[Atoms]]:
+    """Fit with every cutoff; return the one kept [d_nn], its design, its fit, and the structures without the free atom.
+
+    Args:
+        data: training set, element, noise of the labels.
+        settings: cutoffs, expected errors, members of the committee.
+        untrained: makes the design from a cutoff [d_nn] and the energy of the free atom [eV].
+
+    Raises:
+        FitError: other elements in the training set, or the equations cannot be solved.
+    """
+    atom, bulk = split_free_atom(data.train)
+    if strange := {symbol for atoms in bulk for symbol in atoms.symbols} - {data.element}:
+        raise FitError(f"training set: holds {', '.join(sorted(strange))}; this is a potential of {data.element}")
+    bulk = [right_handed(atoms) for atoms in bulk]  # some programs refuse others
+    anchors = short_range_anchors(bulk, data.element, data.d_nn, data.seed)
+    errors = expected_errors(heights(bulk), settings.errors, settings.height, data.noise)
+    designs, fits = {}, {}
+    for cutoff in settings.cutoffs:
+        designs[cutoff] = untrained(cutoff, float(atom.info["REF_energy"]))
+        fits[cutoff] = fit_linear(
+            bulk, designs[cutoff], errors=errors, anchors=anchors, members=settings.members, seed=data.seed
+        )
+    kept = shortest(fits)
+    return kept, designs[kept], fits[kept], bulk
