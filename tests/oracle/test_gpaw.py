@@ -10,7 +10,7 @@ from ase.build import bulk
 from entromax.config.models import LabelSettings
 from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import load_engine
-from entromax.labels.engines.base import UnconvergedError
+from entromax.labels.engines.base import EngineUnavailableError, UnconvergedError
 from entromax.labels.engines.gpaw import GpawSettings
 from entromax.labels.run import label_structures
 from entromax.labels.store import stores
@@ -157,3 +157,22 @@ def test_arguments_of_its_own_reach_the_calculator(tmp_path: Path) -> None:
     atoms = distorted()
     plain, charged = (load_engine(s).label(atoms, s, 0, tmp_path / "text") for s in (CHEAP, extra))
     assert abs(charged.energy - plain.energy) > 0.5
+
+
+def test_beryllium_with_its_1s_shell_has_the_all_electron_volume(tmp_path: Path) -> None:
+    """7.872 Å³ of fcc: Bosoni et al., Nat. Rev. Phys. 6, 45 (2024), PBE; with 1s frozen GPAW has 1.6 % more."""
+    settings = GpawSettings(ecut=350.0, kspacing=0.25, width=0.1, valence=4)
+    volumes = np.array([7.5, 7.85, 8.2])
+    energies = []
+    for volume in volumes:
+        atoms = bulk("Be", "fcc", a=(4 * volume) ** (1 / 3))
+        atoms.info["kpts"] = [12, 12, 12]
+        energies.append(load_engine(settings).label(atoms, settings, 0, tmp_path / "text").energy)
+    curvature, slope, _ = np.polyfit(volumes, energies, 2)
+    assert -slope / (2 * curvature) == pytest.approx(7.8716, rel=0.01)
+
+
+def test_a_data_set_that_gpaw_has_not_is_named_with_those_it_has(tmp_path: Path) -> None:
+    settings = GpawSettings(valence=7)
+    with pytest.raises(EngineUnavailableError, match="Be with 7 electrons; choose from 2, 4"):
+        load_engine(settings).label(bulk("Be", "fcc", a=3.2), settings, 0, tmp_path / "text")

@@ -45,7 +45,7 @@ def test_a_missing_engine_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPat
 def test_hash_changes_with_every_physical_setting_and_with_no_numerical_one() -> None:
     base = GpawSettings()
     assert physics_hash(GpawSettings(maxiter=999)) == physics_hash(base)
-    changed = [{"xc": "LDA"}, {"ecut": 401.0}, {"kspacing": 0.31}, {"width": 0.11}, {"spin": True}]
+    changed = [{"xc": "LDA"}, {"ecut": 401.0}, {"kspacing": 0.31}, {"width": 0.11}, {"spin": True}, {"valence": 4}]
     hashes = {physics_hash(GpawSettings(**change)) for change in changed}
     assert len(hashes | {physics_hash(base), physics_hash(EmtSettings())}) == len(changed) + 2
     every = {"engine", "level", "maxiter", "extra", *(key for change in changed for key in change)}

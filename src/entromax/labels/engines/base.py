@@ -85,6 +85,7 @@ class Engine(Entry, ABC, Generic[S]):
         preload: modules that are slow to import: a worker imports them once, before it forks for every attempt.
         numerical: settings that decide whether and how fast a calculation converges, not what it converges to.
         files: settings that name a file; its content is physics, its name is not.
+        optional: settings that are no physics while they are empty.
         convention: counts the changes of our own conventions (set-ups, meaning of a key) that change a label.
         spin: it can be spin-polarised.
         default_level: preset that is taken where nothing is said; None: it has none.
@@ -97,6 +98,7 @@ class Engine(Entry, ABC, Generic[S]):
     preload: ClassVar[Sequence[str]] = ()
     numerical: ClassVar[frozenset[str]] = frozenset()
     files: ClassVar[frozenset[str]] = frozenset()
+    optional: ClassVar[frozenset[str]] = frozenset({"extra"})
     convention: ClassVar[int] = 1
     spin: ClassVar[bool] = False
     default_level: ClassVar[str | int | None] = None
@@ -154,8 +156,9 @@ class Engine(Entry, ABC, Generic[S]):
         for key in self.files:
             if physics[key] is not None:
                 physics[key] = hashlib.sha256(Path(physics[key]).read_bytes()).hexdigest()
-        if not physics.get("extra", True):
-            del physics["extra"]  # without extra tags the labels are those of the time before there were any
+        for key in self.optional:
+            if not physics.get(key, True):
+                del physics[key]  # without them the labels are those of the time before there were any
         return physics | {"convention": self.convention}
 
     def single_point(self, atoms: Atoms, calculator: BaseCalculator, stress: bool = True) -> Label:

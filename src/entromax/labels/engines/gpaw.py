@@ -23,6 +23,7 @@ from entromax.labels.engines.base import (
     is_isolated,
     mesh,
 )
+from entromax.labels.engines.paw import paw_dataset
 
 CUTOFFS = {
     "Al": (200, 300, 400),
@@ -62,13 +63,17 @@ class GpawSettings(LevelledSettings):
     width: float = Field(0.1, gt=0, le=1, description="Fermi-Dirac width [eV]")
     maxiter: int = Field(100, ge=10, le=1000, description="SCF steps before a calculation counts as unconverged")
     spin: bool = Field(False, description="spin-polarised calculation; the free atom is always spin-polarised")
+    valence: int | None = Field(
+        None, ge=1, description="electrons of the PAW data set, made by GPAW's generator; none: that of gpaw-data [1]"
+    )
     extra: dict[str, Any] = Field(
         {}, description="further arguments of the calculator GPAW, passed on as they are; physics"
     )
 
     def describe(self) -> str:
         """Return the engine and its settings in one phrase."""
-        return f"GPAW, {self.xc}, {plane_waves(self.ecut, self.kspacing, self.width, self.spin)}"
+        valence = "" if self.valence is None else f", {self.valence} valence electrons"
+        return f"GPAW, {self.xc}{valence}, {plane_waves(self.ecut, self.kspacing, self.width, self.spin)}"
 
 
 class GpawEngine(Engine[GpawSettings]):
@@ -85,6 +90,7 @@ class GpawEngine(Engine[GpawSettings]):
     remedy = "install it together with gpaw-data (see envs/), or choose `engine: emt` for a trial without DFT"
     preload = ("gpaw", "gpaw.new.ase_interface", "gpaw.occupations")
     numerical = frozenset({"maxiter"})
+    optional = frozenset({"extra", "valence"})
     spin = True
     default_level = "standard"
     preset_elements = tuple(CUTOFFS)
@@ -152,6 +158,9 @@ class GpawEngine(Engine[GpawSettings]):
             options["hund"] = True
         elif settings.spin:
             options["spinpol"] = True
+        if settings.valence is not None:
+            symbol = atoms.get_chemical_symbols()[0]
+            options["setups"] = {symbol: paw_dataset(symbol, settings.valence, settings.xc)}
         return GPAW(
             mode=PW(settings.ecut),
             xc=settings.xc,
