@@ -10,7 +10,7 @@ import logging
 import numpy as np
 import pandas as pd
 from ase import Atoms
-from ase.filters import FrechetCellFilter
+from ase.filters import UnitCellFilter
 from ase.optimize import FIRE
 
 from entromax.active.search import Candidate, Search, choose, standardised
@@ -63,12 +63,13 @@ def relax(atoms: Atoms, search: Search) -> Atoms:
     """Return the structure after some steps of relaxation of positions and cell by the potential.
 
     It ends early when a pair or the volume leaves the bounds: a fit has holes, and what falls into one is left out.
+    The cell moves linearly: the logarithms of ``FrechetCellFilter`` cost more than the potential.
     """
     moving = bare(atoms)
     moving.calc = search.committee.calculator
     low, high = search.bounds.volume
     try:
-        for _ in FIRE(FrechetCellFilter(moving), logfile=None).irun(CONVERGED, search.settings.relaxation_steps):
+        for _ in FIRE(UnitCellFilter(moving), logfile=None).irun(CONVERGED, search.settings.relaxation_steps):
             closest = shortest_distance(moving, search.bounds.distance)
             if closest < search.bounds.distance or not low / 2 < reduced_volume(moving) < high * 2:
                 break

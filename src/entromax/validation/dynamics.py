@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator
 from ase.data import covalent_radii
-from ase.filters import FrechetCellFilter
+from ase.filters import UnitCellFilter
 from ase.md.langevin import Langevin
 from ase.md.md import MolecularDynamics
 from ase.md.verlet import VelocityVerlet
@@ -230,7 +230,7 @@ def relaxation(
     atoms.calc = calculator
     radius = covalent_radii[atoms.numbers[0]]
     limits = Limits(settings.min_distance_ratio * 2 * radius, floor)
-    optimiser = FIRE(FrechetCellFilter(atoms), logfile=None)
+    optimiser = FIRE(UnitCellFilter(atoms), logfile=None)
     reason, converged = "", False
     try:
         # One step at a time: what runs away is seen before its neighbour list fills the memory.
