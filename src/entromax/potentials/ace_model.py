@@ -3,7 +3,7 @@
 import importlib
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.stress import voigt_6_to_full_3x3_strain
 
 from entromax.potentials.core import Core, with_room
-from entromax.runtime import atomic_path
+from entromax.potentials.design import growth, load_numbers, rows_and_targets, save_numbers, spread
 from entromax.structures.geometry import right_handed
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from entromax.potentials.base import FitData
 
 BASIS, ACTIVE_SET, MODEL, LAMMPS = "ace.yaml", "ace.asi", "ace.npz", "ace.yace"
-SMOOTHNESS = 2
-"""Power of the degree by which the prior holds functions back."""
 STRAIN = 1e-4
 """Step of the central differences that give the stress rows [1]: their error is about its square."""
 
@@ -58,15 +56,12 @@ class AceModel:
 
     def save(self, path: Path) -> None:
         """Write all numbers to one npz."""
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{key: value for key, value in asdict(self).items() if value is not None})
+        save_numbers(self, path)
 
     @classmethod
     def load(cls, path: Path) -> "AceModel":
         """Read what ``save`` wrote."""
-        with np.load(path) as data:
-            zbl = tuple(data["zbl"].tolist()) if "zbl" in data else None
-            return cls(str(data["element"]), float(data["e0"]), zbl, data["deviations"], tuple(data["scales"].tolist()))
+        return cls(**{"zbl": None} | load_numbers(path))
 
     @cached_property
     def core(self) -> Core:
@@ -152,20 +147,12 @@ class AceDesign:
 
     @property
     def growth(self) -> np.ndarray:
-        """(1 + degree)^2 of every function: rough ones must earn their place."""
-        return (1 + self.basis.degrees()) ** SMOOTHNESS
+        """See ``design.growth``."""
+        return growth(self.basis.degrees())
 
     def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
         """Return rows and targets of a labelled structure in a right-handed cell."""
-        n = len(atoms)
-        of_energy, of_forces, of_stress = self.basis.rows(atoms)
-        energy, forces, stress = self.model.core.repulsion(atoms)
-        targets = [
-            np.array([float(atoms.info["REF_energy"]) - energy]) / n - self.model.e0,
-            (atoms.arrays["REF_forces"] - forces).ravel(),
-            np.asarray(atoms.info["REF_stress"], dtype=float) - stress,
-        ]
-        return np.concatenate([of_energy[None] / n, of_forces.reshape(3 * n, -1), of_stress]), np.concatenate(targets)
+        return rows_and_targets(atoms, self.basis.rows(atoms), self.model.core, self.model.e0)
 
     def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
         """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
@@ -227,12 +214,7 @@ class AceCalculator(Calculator):
             self.results["stress"] = found["stress"] + stress
         scale_energy, scale_forces = self.model.scales
         sums = np.asarray(self._pyace.projections).sum(axis=0)
-        self.results["energy_std"] = scale_energy * _spread(self.model.deviations @ sums)
+        self.results["energy_std"] = scale_energy * spread(self.model.deviations @ sums)
         if "forces_std" in properties:
             of_forces = self._basis.forces(whole)[1]
-            self.results["forces_std"] = scale_forces * _spread(np.moveaxis(of_forces @ self.model.deviations.T, -1, 0))
-
-
-def _spread(deviations: np.ndarray) -> Any:
-    """Return the root mean square over the members, the first axis."""
-    return np.sqrt(np.mean(deviations**2, axis=0))
+            self.results["forces_std"] = scale_forces * spread(np.moveaxis(of_forces @ self.model.deviations.T, -1, 0))

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,12 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from entromax.potentials.ace_model import SMOOTHNESS
 from entromax.potentials.cluster_basis import ClusterBasis
 from entromax.potentials.cluster_functions import Channel, Factors, cluster_functions
 from entromax.potentials.core import Core, with_room
-from entromax.runtime import atomic_path
+from entromax.potentials.design import growth, load_numbers, rows_and_targets, save_numbers, spread
 
 MODEL, LAMMPS = "open_ace.npz", "open_ace.yace"
-ARRAYS = ("coefficients", "deviations")
 SKIN = 0.5
 """Extra radius within which neighbours are remembered between steps [Å]."""
 
@@ -51,16 +49,12 @@ class OpenAceModel:
 
     def save(self, path: Path) -> None:
         """Write all numbers to one npz."""
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{key: value for key, value in asdict(self).items() if value is not None})
+        save_numbers(self, path)
 
     @classmethod
     def load(cls, path: Path) -> "OpenAceModel":
         """Read what ``save`` wrote."""
-        with np.load(path) as data:
-            found: dict[str, Any] = {key: data[key] if key in ARRAYS else data[key].tolist() for key in data}
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
-        return cls(**{"zbl": None} | values)
+        return cls(**{"zbl": None} | load_numbers(path))
 
     @cached_property
     def basis(self) -> ClusterBasis:
@@ -122,21 +116,12 @@ class OpenAceDesign:
 
     @property
     def growth(self) -> np.ndarray:
-        """(1 + degree)^2 of every function: rough ones must earn their place."""
-        return (1 + self.model.basis.degrees()) ** SMOOTHNESS
+        """See ``design.growth``."""
+        return growth(self.model.basis.degrees())
 
     def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows and targets of a labelled structure; without ``REF_stress`` there are none for it."""
-        n = len(atoms)
-        of_energy, of_forces, of_stress = self.model.basis.rows(atoms)
-        energy, forces, stress = self.model.core.repulsion(atoms)
-        parts = [
-            (of_energy[None] / n, np.array([float(atoms.info["REF_energy"]) - energy]) / n - self.model.e0),
-            (of_forces.reshape(3 * n, -1), (atoms.arrays["REF_forces"] - forces).ravel()),
-        ]
-        if "REF_stress" in atoms.info:
-            parts.append((of_stress, np.asarray(atoms.info["REF_stress"], dtype=float) - stress))
-        return np.concatenate([rows for rows, _ in parts]), np.concatenate([targets for _, targets in parts])
+        """Return rows and targets of a labelled structure."""
+        return rows_and_targets(atoms, self.model.basis.rows(atoms), self.model.core, self.model.e0)
 
     def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
         """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
@@ -176,12 +161,7 @@ class OpenAceCalculator(Calculator):
             self.results["stress"] = strain / whole.get_volume() + stress
         if "energy_std" in properties:
             sums = basis.projections(whole).sum(axis=0)
-            self.results["energy_std"] = self.model.scales[0] * _spread(self.model.deviations @ sums)
+            self.results["energy_std"] = self.model.scales[0] * spread(self.model.deviations @ sums)
         if "forces_std" in properties:
             parts = np.moveaxis(basis.rows(whole)[1] @ self.model.deviations.T, -1, 0)
-            self.results["forces_std"] = self.model.scales[1] * _spread(parts)
-
-
-def _spread(deviations: np.ndarray) -> Any:
-    """Return the root mean square over the members, the first axis."""
-    return np.sqrt(np.mean(deviations**2, axis=0))
+            self.results["forces_std"] = self.model.scales[1] * spread(parts)

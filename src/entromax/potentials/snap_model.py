@@ -1,7 +1,7 @@
 """A fitted SNAP: its numbers, its ASE calculator, and its files for LAMMPS."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +15,15 @@ from torch import Tensor
 from entromax.features import Batch, NeighbourList, pair_vectors
 from entromax.features.bispectrum import Bispectrum, bispectrum_triples
 from entromax.potentials.core import Core, with_room
+from entromax.potentials.design import growth, load_numbers, rows_and_targets, save_numbers, spread
 from entromax.potentials.lammps_run import snap_rows
 from entromax.potentials.zbl import Zbl, from_pairs
-from entromax.runtime import atomic_path
 
 if TYPE_CHECKING:
     from entromax.potentials.base import FitData
     from entromax.potentials.snap import SnapSettings
 
 MODEL, INCLUDE = "snap.npz", "snap.lammps"
-SMOOTHNESS = 2
-"""Power of the degree by which the prior holds functions back."""
 RFAC0 = 0.99363
 SKIN = 0.5
 """Extra radius within which neighbours are remembered between steps [Å]."""
@@ -64,17 +62,12 @@ class SnapModel:
 
     def save(self, path: Path) -> None:
         """Write all numbers to one npz."""
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, **{key: value for key, value in asdict(self).items() if value is not None})
+        save_numbers(self, path)
 
     @classmethod
     def load(cls, path: Path) -> "SnapModel":
         """Read what ``save`` wrote."""
-        with np.load(path) as data:
-            values: dict[str, Any] = {key: data[key] if data[key].ndim == 2 else data[key].tolist() for key in data}
-        values["coefficients"] = np.array(values["coefficients"])
-        zbl = values.pop("zbl", None)
-        return cls(**values | {"zbl": zbl and tuple(zbl), "scales": tuple(values["scales"])})
+        return cls(**{"zbl": None} | load_numbers(path))
 
     def write_lammps(self, folder: Path) -> None:
         """Write ``<element>.snapcoeff``, ``<element>.snapparam`` and a file to include in an input of LAMMPS."""
@@ -129,28 +122,20 @@ class SnapDesign:
 
     @property
     def growth(self) -> np.ndarray:
-        """(1 + degree)^2: the degree of a component is j1 + j2 + j, that of a product the sum of both."""
+        """See ``design.growth``: the degree of a component is j1 + j2 + j, that of a product the sum of both."""
         degrees = np.array(bispectrum_triples(self.model.twojmax)).sum(axis=1) / 2
         if self.model.quadratic:
             first, second = np.triu_indices(len(degrees))
             degrees = np.concatenate([degrees, degrees[first] + degrees[second]])
-        return np.concatenate([[1.0], (1 + degrees) ** SMOOTHNESS])
+        return np.concatenate([[1.0], growth(degrees)])
 
     def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows and targets of a labelled structure; without ``REF_stress`` there are none for it."""
-        n = len(atoms)
-        of_energy, of_forces, of_stress = snap_rows(atoms, self.model.compute_arguments(), self.model.cutoff)
-        energy, forces, stress = self.model.core.repulsion(atoms)
-        parts = [
-            (of_energy[None] / n, np.array([float(atoms.info["REF_energy"]) - energy]) / n - self.model.e0),
-            (of_forces.reshape(3 * n, -1), (atoms.arrays["REF_forces"] - forces).ravel()),
-        ]
-        if "REF_stress" in atoms.info:
-            parts.append((of_stress, np.asarray(atoms.info["REF_stress"], dtype=float) - stress))
-        rows = np.concatenate([part for part, _ in parts])
+        """Return rows and targets of a labelled structure."""
+        functions = snap_rows(atoms, self.model.compute_arguments(), self.model.cutoff)
+        rows, targets = rows_and_targets(atoms, functions, self.model.core, self.model.e0)
         constant = np.zeros((len(rows), 1))
         constant[0] = self.constant
-        return np.hstack([constant, rows]), np.concatenate([target for _, target in parts])
+        return np.hstack([constant, rows]), targets
 
     def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
         """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
@@ -216,11 +201,10 @@ class SnapCalculator(Calculator):
             parts = [member.energies(b).sum() for member in self._members]
             scale_energy, scale_forces = self.model.scales
             self.results["energy_std"] = scale_energy * float(
-                np.sqrt(np.mean([float(part.detach()) ** 2 for part in parts]))
+                spread(np.array([float(part.detach()) for part in parts]))
             )
             if "forces_std" in properties:
-                squares = np.mean([derivatives(part)[0] ** 2 for part in parts], axis=0)
-                self.results["forces_std"] = scale_forces * np.sqrt(squares)
+                self.results["forces_std"] = scale_forces * spread(np.array([derivatives(part)[0] for part in parts]))
 
 
 class _Coefficients:
