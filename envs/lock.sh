@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# envs/lock.sh: resolve pyproject.toml anew and write the versions to requirements.lock.
+# envs/lock.sh: resolve pyproject.toml anew and write the versions to requirements.lock, then the
+# locks of other platforms from it (lock_platforms.sh).
 # Local version labels are cut off, so that the same lock takes the CPU build of torch where a machine offers it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,3 +17,4 @@ print(*(f"{name}=={version}" for name, version in sorted(pins.items()) if name !
 PY
 } >envs/requirements.lock
 rm "$report"
+envs/lock_platforms.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # envs/setup.sh [quick|test|docs] [--download|--offline FOLDER]: system packages, then .venv with this extra of
-# pyproject.toml, versions of requirements.lock. Does nothing when .venv already stands for these files.
+# pyproject.toml, versions of the platform's lock file. Does nothing when .venv already stands for these files.
 # Sourced by ./run, ./test and ./setup.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -29,8 +29,10 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 [ -x "$root/.venv/bin/python" ] || "$python" -m venv "$root/.venv"
+lock=$root/envs/requirements.$(uname -s)-$(uname -m).lock
+[ -e "$lock" ] || lock=$root/envs/requirements.lock
 # MPI compilers on the PATH would make GPAW want MPI headers: the siteconfig asks for a serial build.
-export GPAW_CONFIG=$root/envs/gpaw_siteconfig.py PIP_CONSTRAINT=$root/envs/requirements.lock
+export GPAW_CONFIG=$root/envs/gpaw_siteconfig.py PIP_CONSTRAINT=$lock
 pip=("$root/.venv/bin/python" -m pip --quiet --disable-pip-version-check)
 if [ "$mode" = --download ]; then
     echo "gathering wheels in $wheels (GPAW is compiled)"
@@ -42,7 +44,7 @@ fi
 if [ "$mode" = --offline ]; then export PIP_NO_INDEX=1 PIP_FIND_LINKS=$wheels; fi
 
 stamp=$root/.venv/entromax$extra.stamp
-state=$(cat "$root/envs/requirements.lock" "$root/pyproject.toml" "$root/envs/gpaw_siteconfig.py" | sha256sum)
+state=$(cat "$lock" "$root/pyproject.toml" "$root/envs/gpaw_siteconfig.py" | sha256sum)
 if [ "$(cat "$stamp" 2>/dev/null)" != "$state" ]; then
     echo "setting up .venv (some minutes the first time; GPAW is compiled)"
     "${pip[@]}" install --editable "$root$extra"

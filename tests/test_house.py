@@ -4,11 +4,16 @@ import ast
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
+LOCKED_PLATFORMS = ("Linux-aarch64", "Darwin-arm64")
 FOLDERS = ("benchmarks", "docs", "envs", "examples", "scripts", "src", "tests")
 PYTHON_FILES = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
 
@@ -111,3 +116,26 @@ def test_quoted_figures_are_json_that_every_program_reads(path: Path) -> None:
         raise AssertionError(f"{path.name}: {word} is no JSON")
 
     assert json.loads(path.read_text(), parse_constant=refuse)
+
+
+def pins(path: Path) -> dict[str, Version]:
+    """Return the versions by package that a lock file holds; it holds nothing else, such as the address of an index."""
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    requirements = [Requirement(line) for line in lines]
+    assert [f"{r.name}{r.specifier}" for r in requirements] == lines
+    return {canonicalize_name(r.name): Version(str(r.specifier).removeprefix("==")) for r in requirements}
+
+
+@pytest.mark.parametrize("platform", LOCKED_PLATFORMS)
+def test_every_lock_holds_what_the_project_needs_there_in_the_tested_versions(platform: str) -> None:
+    tested = pins(ROOT / "envs/requirements.lock")
+    found = pins(ROOT / f"envs/requirements.{platform}.lock")
+    assert not {name for name, version in found.items() if tested.get(name, version) != version}
+    system, machine = platform.split("-")
+    there = {"sys_platform": system.lower(), "platform_system": system, "platform_machine": machine, "extra": ""}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [line for lines in project["optional-dependencies"].values() for line in lines]
+    wanted = [Requirement(line) for line in [*project["dependencies"], *extras] if not line.startswith("entromax[")]
+    needed = {canonicalize_name(r.name) for r in wanted if r.marker is None or r.marker.evaluate(there)}
+    assert needed <= found.keys()
+    assert ("quippy-ase" in found) == (platform != "Linux-aarch64")

@@ -1,6 +1,7 @@
 """LAMMPS runs what was fitted: with the pair style where it has one, through Python where it has none."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,15 @@ def test_other_coefficients_than_those_of_ase_are_found(folder: Path) -> None:
     found = run(folder, "snap")
     file.write_text(before)
     assert found["how"] == "pair style" and not found["agrees"]
+
+
+def test_dynamics_that_break_are_a_result_and_no_failure(folder: Path) -> None:
+    shutil.copytree(folder / "snap", folder / "poor")
+    file = folder / "poor/Al.snapcoeff"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(line if " " in line else repr(1e4 * float(line)) for line in lines) + "\n")
+    found = run(folder, "poor")
+    assert found["how"] == "pair style" and found["dynamics"] is None and "Lost atoms" in found["stopped"]
 
 
 def test_a_pair_style_that_this_lammps_has_not_is_named(folder: Path) -> None:

@@ -65,16 +65,31 @@ def test_wrong_use_is_refused_in_one_line(name: str, checkout: Path) -> None:
     assert not (checkout / ".venv").exists()
 
 
+def make_wheel(checkout: Path) -> None:
+    """Put version 1 of ``tiny`` into the folder ``wheels``."""
+    (checkout / "wheels").mkdir()
+    make = "import backend; backend.wheel('tiny', 'wheels', {'tiny.py': ''})"
+    subprocess.run([sys.executable, "-c", make], cwd=checkout, check=True)
+
+
+@pytest.mark.slow
+def test_the_lock_of_the_platform_wins(checkout: Path) -> None:
+    make_wheel(checkout)
+    kind = os.uname()
+    (checkout / "envs/requirements.lock").rename(checkout / f"envs/requirements.{kind.sysname}-{kind.machine}.lock")
+    (checkout / "envs/requirements.lock").write_text("tiny==2\n")
+    found = run(checkout, "--offline", "checkout/wheels")
+    assert "GPAW misses a library" in found.stderr, "all of the lock of the platform is installed"
+
+
 @pytest.mark.slow
 def test_set_up_from_wheels_without_a_network(checkout: Path) -> None:
     """Where a library of GPAW is missing, it ends with the packages to ask for; a second call goes on from there."""
     alone = ("unshare", "--net")
     if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
         pytest.skip("no network namespace of one's own is allowed here")
-    wheels, stamp, python = (checkout / name for name in ("wheels", ".venv/entromax.stamp", ".venv/bin/python"))
-    wheels.mkdir()
-    make = f"import backend; backend.wheel('tiny', {str(wheels)!r}, {{'tiny.py': ''}})"
-    subprocess.run([sys.executable, "-c", make], cwd=checkout, check=True)
+    stamp, python = (checkout / name for name in (".venv/entromax.stamp", ".venv/bin/python"))
+    make_wheel(checkout)
     found = run(checkout, "--offline", "checkout/wheels", before=alone)
     assert found.returncode == 1 and "apt-get install g++ libxc-dev" in found.stderr and not stamp.exists()
     where = subprocess.run(

@@ -148,13 +148,15 @@ def read_dynamics(log: Path, atoms: int, timestep: float) -> Dynamics:
         timestep: [ps].
 
     Raises:
-        LammpsError: the run has not come to its end.
+        LammpsError: the run has not come to its end, or to numbers.
     """
     text = log.read_text()
     rows = re.search(r"Step +Temp.*\n((?: *\d+ .*\n)+)Loop time of (\S+) .* for (\d+) steps", text)
     if rows is None:
         raise LammpsError("the dynamics did not come to their end")
     table = np.array([line.split() for line in rows[1].splitlines()], dtype=float)
+    if not np.isfinite(table).all():
+        raise LammpsError("the energy is no number any more")
     times, energies = table[:, 0] * timestep, 1000 * table[:, 3] / atoms
     slope, start = np.polyfit(times, energies, 1)
     rest = energies - slope * times - start

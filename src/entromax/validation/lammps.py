@@ -55,7 +55,8 @@ def validate_lammps(
         seed: of the velocities.
         metrics: JSON written: ``how`` (``pair style`` or ``python``), ``reason`` (why not the pair style),
             ``structures``, largest ``differences`` of LAMMPS and ASE in ``energy`` [eV/atom], ``forces`` [eV/Å] and
-            ``stress`` [eV/Å^3], ``agrees``; ``dynamics``: see ``lammps_program.Dynamics``, None when not run.
+            ``stress`` [eV/Å^3], ``agrees``; ``dynamics``: see ``lammps_program.Dynamics``, None when not run to the
+            end; ``stopped``: what LAMMPS said when it did not come to its end.
         input_file: input file of the dynamics written, for a folder with the files of the potential and the data file.
         data_file: its atoms.
     """
@@ -76,13 +77,17 @@ def validate_lammps(
             found = lammps_python.run_structures(structures, folder, calculator, element)
         pair = card["lammps"] or lammps_python.NO_PAIR_STYLE.strip()
         whole = SETUP.format(data=CRYSTAL) + f"{pair}\n{motion}"
-        dynamics = None
-        if native:
-            lammps_program.run_program(settings.command, whole, folder)
-        elif settings.through_python:
-            lammps_python.run_commands(folder, CRYSTAL, motion, calculator, element)
-        if native or settings.through_python:
-            dynamics = asdict(read_dynamics(folder / LOG, len(crystal), TIMESTEP))
+        dynamics, stopped = None, ""
+        try:
+            if native:
+                lammps_program.run_program(settings.command, whole, folder)
+            elif settings.through_python:
+                lammps_python.run_commands(folder, CRYSTAL, motion, calculator, element)
+            if native or settings.through_python:
+                dynamics = asdict(read_dynamics(folder / LOG, len(crystal), TIMESTEP))
+        except LammpsError as error:  # a poor potential loses atoms: a result of its validation, no failure of the job
+            stopped = str(error)
+            log.warning("the dynamics stopped: %s", stopped)
         with atomic_path(input_file) as temporary:
             temporary.write_text(_heading(reason) + whole)
         with atomic_path(data_file) as temporary:
@@ -100,6 +105,7 @@ def validate_lammps(
             "atoms": len(crystal),
             "steps": settings.steps,
             "dynamics": dynamics,
+            "stopped": stopped,
         },
     )
 

@@ -51,6 +51,7 @@ class LammpsRun(Written):
     atoms: int
     steps: int
     dynamics: Motion | None
+    stopped: str = ""
 
 
 def section(results: ElementResults) -> Section:
@@ -89,6 +90,7 @@ def _blocks(results: ElementResults, potential: PotentialResults) -> list[Block]
             if moved
             else []
         ),
+        *([(f"{run.steps} steps of 1 fs, {run.atoms} atoms", _stopped(run.stopped))] if run.stopped else []),
         *([("on a GPU (untested here)", family.lammps_gpu)] if family.lammps_gpu else []),
     ]
     folds = [("in.lammps, as it was run" if not run.reason else "in.lammps, not run here", _input(potential))]
@@ -108,6 +110,10 @@ def _remedy(package: str) -> str:
 
 def _difference(value: float, unit: str) -> Cell:
     return Cell(f"{value:.1e} {unit}".replace("-", "−"), Light("green" if value <= TOLERANCE else "red"))
+
+
+def _stopped(said: str) -> Cell:
+    return Cell(f"stopped before the end: {said}", Light("red"))
 
 
 def _input(potential: PotentialResults) -> str:
