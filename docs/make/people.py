@@ -2,12 +2,14 @@
 
     python -m docs.make.people lammps RESULTS [RESULTS ...]
     python -m docs.make.people elements LABEL_STORE SYMBOL[=RESULTS] [SYMBOL[=RESULTS] ...]
+    python -m docs.make.people pace PLUGIN_FOLDER
     python -m docs.make.people site
     python -m docs.make.people install|offline NEW_FOLDER
 
 Each call writes its own key and leaves the others as they are. ``lammps`` gathers what `validate_lammps` measured in
 campaigns: the largest differences to ASE and the speed, by family. ``elements`` reads back from a label store what
-`entromax element` measured, and calculates what is missing there. The others measure, see docs/make/deployment.py.
+`entromax element` measured, and calculates what is missing there. ``pace`` runs fits to EMT labels in the LAMMPS with the
+plugin of envs/lammps_pace.sh. The others measure, see docs/make/deployment.py.
 """
 
 import argparse
@@ -18,6 +20,7 @@ from typing import Any
 from benchmarks.common import RESULTS
 from docs.make.deployment import install, offline, site
 from docs.make.elements import elements
+from docs.make.pace import pace
 from docs.make.pages import read_json
 from entromax.runtime import config_hash, provenance, write_json
 
@@ -41,6 +44,7 @@ def lammps(folders: Sequence[str]) -> dict[str, Any]:
 KEYS: dict[str, Callable[[Sequence[str]], dict[str, Any]]] = {
     "lammps": lammps,
     "elements": elements,
+    "pace": pace,
     "site": site,
     "install": install,
     "offline": offline,

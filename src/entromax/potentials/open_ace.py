@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from ase.calculators.calculator import BaseCalculator
 
-from entromax.potentials.ace import AceSettings
+from entromax.potentials.ace import AceFamily, AceSettings
 from entromax.potentials.base import Family, FitData
 from entromax.potentials.core import Core
 
@@ -31,6 +31,7 @@ class OpenAceFamily(Family[OpenAceSettings]):
         "H. Erturk, J. Chem. Phys. 150, 154102 (2019)."
     )
     error_bars = True
+    lammps_package, lammps_gpu = AceFamily.lammps_package, AceFamily.lammps_gpu
 
     def fit(self, data: FitData, settings: OpenAceSettings, folder: Path) -> dict[str, Any]:
         """Fit with every cutoff; see ``Family.fit``."""
