@@ -8,7 +8,7 @@
 
 Each call writes its own key and leaves the others as they are. ``lammps`` gathers what `validate_lammps` measured in
 campaigns: the largest differences to ASE and the speed, by family. ``elements`` reads back from a label store what
-`entromax element` measured, and calculates what is missing there. ``pace`` runs fits to EMT labels in the LAMMPS with the
+`entromax element` measured, and calculates what is missing there. ``pace`` runs fits to EMT labels in a LAMMPS with the
 plugin of envs/lammps_pace.sh. The others measure, see docs/make/deployment.py.
 """
 

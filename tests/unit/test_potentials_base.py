@@ -58,3 +58,10 @@ def test_a_fit_to_some_pools_sees_these_and_the_free_atom() -> None:
     assert of_pools(structures, None) == structures
     with pytest.raises(FitError, match="has no structure of active; name others or none"):
         of_pools(structures, ["active"])
+
+
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"external", "plugin"}))
+def test_a_family_that_writes_pair_commands_names_the_package(name: str) -> None:
+    """Or its report has no input file for a LAMMPS with that package; of the two left out only their authors know."""
+    family = FAMILIES[name]
+    assert bool(family.lammps_package) == (type(family).export is not Family.export)

@@ -94,6 +94,7 @@ def cutoff(cells: Sequence[Atoms], labeller: Labeller, reference: ReferenceSetti
     """Return the plane-wave cutoff [eV] for a tolerance [meV/atom]."""
 
     def energies(value: float) -> list[float | None]:
+        logger.info("cutoff %g eV", value)
         return labeller.energies(cells, reference.model_copy(update={"ecut": value, "kspacing": CUTOFF_KSPACING}))
 
     return converge(CUTOFFS, energies, tolerance, take_finer=False)
@@ -103,6 +104,7 @@ def kspacing(cells: Sequence[Atoms], labeller: Labeller, reference: ReferenceSet
     """Return the k-point spacing [1/Å] for a tolerance [meV/atom], at the cutoff of ``reference``."""
 
     def energies(value: float) -> list[float | None]:
+        logger.info("k-spacing %g 1/Å", value)
         return labeller.energies(cells, reference.model_copy(update={"kspacing": value}))
 
     return converge(KSPACINGS, energies, tolerance, take_finer=True)

@@ -50,6 +50,7 @@ def prototype(name: str, start: GroundState, labeller: Labeller, reference: Refe
         labeller: store and element.
         reference: engine and settings.
     """
+    logger.info("E(V) of %s", name)
     own = name == start.crystal
     c_over_a, u = (start.c_over_a, start.u) if own else (None, None)
     guess = start.volume * RELATIVE_VOLUMES[name] / RELATIVE_VOLUMES[start.crystal]

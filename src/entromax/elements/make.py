@@ -1,6 +1,5 @@
 """From a chemical symbol to the settings of an element, and what was measured on the way."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,8 +19,6 @@ from entromax.labels.engines.base import EngineUnavailableError
 from entromax.registry import ENGINES
 from entromax.structures import crystal
 from entromax.structures.geometry import shortest_distance
-
-logger = logging.getLogger("entromax.elements")
 
 TOLERANCES = {"smoke": 50.0, "coarse": 20.0, "standard": 5.0, "tight": 2.0}
 """Change of an energy difference that counts as none, by level [meV/atom]."""
@@ -95,14 +92,11 @@ def make_element(
     try:
         if _plane_waves(reference):
             cells = trial_cells(start, symbol, labeller.d_nn)
-            logger.info("%s: cutoff", symbol)
             tests["ecut"] = cutoff(cells, labeller, reference, tolerance)
             reference = reference.model_copy(update={"ecut": tests["ecut"].value})
             curves_by = reference.model_copy(update={"kspacing": KSPACINGS[0]})
-            logger.info("%s: k-spacing", symbol)
             tests["kspacing"] = kspacing(cells, labeller, reference, tolerance)
             reference = reference.model_copy(update={"kspacing": tests["kspacing"].value})
-        logger.info("%s: E(V)", symbol)
         prototypes = [prototype(name, start, labeller, curves_by) for name in names(start)]
     except EngineUnavailableError as error:
         message = " ".join(str(error).split())  # GPAW's has several lines
