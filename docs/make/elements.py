@@ -42,7 +42,7 @@ def elements(inputs: Sequence[str]) -> dict[str, Any]:
 def elements_table(found: Mapping[str, Any]) -> str:
     """Return the table of all elements that were tried."""
     head = [
-        "| | ground state | V₀ [Å³/atom], published / engine | cutoff [eV] | k-spacing [1/Å] | labels, CPU s | campaign |",
+        "| | crystal | V₀ published / engine [Å³/atom] | cutoff [eV] | k-spacing [1/Å] | labels, s | campaign |",
         "|---|---|---|---|---|---|---|",
     ]
     return "\n".join([*head, *(_row(symbol, one) for symbol, one in found.items())])

@@ -11,9 +11,13 @@ from entromax.cli import main
 from entromax.config import ConfigError
 from entromax.config.elements import CRYSTALS, ELEMENTS
 from entromax.config.load import load_element
-from entromax.elements.convergence import converge
+from entromax.elements import NewElement
+from entromax.elements.convergence import Convergence, converge
+from entromax.elements.curves import Prototype
+from entromax.elements.file import element_text
 from entromax.elements.published import ground_state
 from entromax.structures import crystal
+from entromax.validation.eos import Fit
 from entromax.validation.references import equations_of_state
 
 EIGHT = ("Al", "Be", "C", "Os", "Re", "Sb", "Te", "W")
@@ -149,3 +153,17 @@ def test_convergence_takes_the_coarser_cutoff_and_the_finer_mesh() -> None:
 def test_convergence_without_labels_says_so() -> None:
     with pytest.raises(ConfigError, match="no labels at both 1 and 2"):
         converge((1.0, 2.0), lambda value: [None, None], 5.0, take_finer=False)
+
+
+@pytest.mark.parametrize(("height", "warned"), [(-0.055, False), (-0.065, True)])
+def test_a_crystal_is_called_lower_only_beyond_the_error_of_the_mesh(height: float, warned: bool) -> None:
+    """Magnesium at 0.4 1/Å: fcc came 41 meV/atom below hcp, and finer meshes changed energies by more than that."""
+    energies = {"fcc": -3.7, "bcc": -3.7 + height}
+    fits = [
+        Prototype(name, None, None, Fit("minimum", "", 16.5, energy, 80.0, 4.0)) for name, energy in energies.items()
+    ]
+    mesh = Convergence(0.3, True, [(0.4, 0.35, 46.0), (0.35, 0.3, 4.0)])
+    settings = load_element("Al", origin="test", element_dirs=[FILES])
+    made = NewElement("Al", settings, ground_state("Al"), fits, None, mesh, settings.reference, 5.0)
+    text = element_text(made)
+    assert "leaves up to 50 meV/atom" in text and ("Look at this" in text) == warned

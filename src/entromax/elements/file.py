@@ -13,7 +13,7 @@ from entromax.elements.published import SHAPE
 from entromax.runtime import atomic_path
 
 CLEARLY = 10.0
-"""A crystal below the ground state by more than this is worth a warning [meV/atom]."""
+"""A crystal below the ground state by more than this and the error of the curves is worth a warning [meV/atom]."""
 
 
 def write_element(element: NewElement, path: Path) -> None:
@@ -28,7 +28,7 @@ def write_element(element: NewElement, path: Path) -> None:
 def element_text(element: NewElement) -> str:
     """Return the file: YAML with comments."""
     settings, start = element.settings, element.start
-    own = start.volume / settings.d_nn**3
+    own, error = start.volume / settings.d_nn**3, element.curves_error
     reference = settings.reference.model_dump(mode="json", exclude_unset=True)
     lines = [
         f"# {element.symbol}, {start.crystal}; made by `entromax element {element.symbol}`. Lengths in Å, volumes of",
@@ -38,6 +38,7 @@ def element_text(element: NewElement) -> str:
         f"volume: [{settings.volume[0]:g}, {settings.volume[1]:g}]    # {start.crystal} is {own:.2f}",
         f"ground_state: {start.crystal}",
         f"crystals:    # minima of E(V): {element.curves_by.describe()}",
+        *([f"  # this mesh leaves up to {error:.0f} meV/atom in energies of crystals"] if error else []),
         *(_crystal_line(entry, element) for entry in element.prototypes),
         "reference:",
         f"  engine: {reference.pop('engine')}",
@@ -86,5 +87,5 @@ def _warnings(element: NewElement) -> list[str]:
     return [
         f"# Look at this: the engine puts {name} {-height:.0f} meV/atom below {element.start.crystal}."
         for name, height in found
-        if height < -CLEARLY
+        if height < -CLEARLY - element.curves_error
     ]

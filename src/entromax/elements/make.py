@@ -50,6 +50,11 @@ class NewElement:
     curves_by: ReferenceSettings
     tolerance: float
 
+    @property
+    def curves_error(self) -> float:
+        """How far energy differences of the curves may be off: all that finer meshes changed [meV/atom]."""
+        return sum(change for _, _, change in self.kspacing.changes) if self.kspacing else 0.0
+
 
 def plan(symbol: str, *, engine: str, level: str, crystal_name: str | None = None) -> str:
     """Return what would be calculated, in words; calculates nothing.
