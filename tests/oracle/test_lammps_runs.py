@@ -1,6 +1,7 @@
 """LAMMPS runs what was fitted: with the pair style where it has one, through Python where it has none."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,12 @@ from ase.build import bulk
 
 from entromax.config.models import LammpsRunSettings
 from entromax.potentials import load_potential
+from entromax.potentials.ace import AceSettings
 from entromax.potentials.base import CARD
 from entromax.potentials.external import ExternalSettings
 from entromax.potentials.lammps_program import LammpsError
 from entromax.potentials.lammps_python import run_structures
+from entromax.potentials.open_ace import OpenAceSettings
 from entromax.potentials.snap import SnapSettings
 from entromax.report.topics.lammps import PYTHON
 from entromax.structures import write_structures
@@ -25,6 +28,7 @@ FAMILIES = {
     "snap": SnapSettings(twojmax=4),
     "emt": ExternalSettings(calculator="ase.calculators.emt:EMT"),
 }
+PLUGIN = Path(os.environ.get("LAMMPS_PLUGIN_PATH", "nowhere")) / "paceplugin.so"
 QUICK = LammpsRunSettings(compared=4, atoms=8, steps=200, through_python=True)
 
 
@@ -98,7 +102,8 @@ def test_dynamics_that_break_are_a_result_and_no_failure(folder: Path) -> None:
     assert found["how"] == "pair style" and found["dynamics"] is None and "Lost atoms" in found["stopped"]
 
 
-def test_a_pair_style_that_this_lammps_has_not_is_named(folder: Path) -> None:
+def test_a_pair_style_that_this_lammps_has_not_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LAMMPS_PLUGIN_PATH", raising=False)
     card = folder / "emt" / CARD
     before = card.read_text()
     card.write_text(json.dumps(json.loads(before) | {"lammps": "pair_style pace\npair_coeff * * ace.yace Al"}))
@@ -107,6 +112,14 @@ def test_a_pair_style_that_this_lammps_has_not_is_named(folder: Path) -> None:
     assert found["how"] == "python" and "pair style 'pace'" in found["reason"] and found["dynamics"] is None
     text = (folder / "tests_emt/in.lammps").read_text()
     assert f"# NOT RUN by the campaign: {found['reason']}" in text and "pair_coeff * * ace.yace Al" in text
+
+
+@pytest.mark.skipif(not PLUGIN.is_file(), reason="LAMMPS_PLUGIN_PATH names no plugin of envs/lammps_pace.sh")
+@pytest.mark.parametrize("settings", [AceSettings(functions=30, cutoff=2.0), OpenAceSettings(functions=30, cutoff=2.0)])
+def test_ace_runs_by_its_pair_style_where_the_plugin_is(settings: AceSettings, folder: Path) -> None:
+    emt_cells.fit(folder, settings.family, settings)
+    found = run(folder, settings.family)
+    assert found["how"] == "pair style" and found["agrees"] and found["dynamics"]["fluctuation"] < 3
 
 
 def test_a_program_that_is_not_there_is_named(folder: Path) -> None:

@@ -65,6 +65,13 @@ def test_wrong_use_is_refused_in_one_line(name: str, checkout: Path) -> None:
     assert not (checkout / ".venv").exists()
 
 
+def test_the_plugin_for_lammps_wants_a_source_of_lammps(tmp_path: Path) -> None:
+    command = [ROOT / "envs/lammps_pace.sh", tmp_path, tmp_path / "plugins"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert found.returncode == 2 and "src/ML-PACE" in found.stderr and len(found.stderr.splitlines()) == 1
+    assert not (tmp_path / "plugins").exists()
+
+
 def make_wheel(checkout: Path) -> None:
     """Put version 1 of ``tiny`` into the folder ``wheels``."""
     (checkout / "wheels").mkdir()
