@@ -10,9 +10,9 @@ from unittest.mock import patch
 from entromax.entropy import objective, optimiser, rounds
 from entromax.entropy.functional import EntropyFunctional
 from entromax.entropy.objective import Objective
-from entromax.features import NeighbourList
 from entromax.features.bispectrum import Bispectrum
 from entromax.features.moments import PairMoments
+from entromax.features.slots import SlottedNeighbours
 from entromax.features.triple import TripleCorrelation
 
 SEEDS, CHECK, MERGE = "seeds and core relaxation", "check of stored structures", "greedy merge"
@@ -23,7 +23,8 @@ _STAGES: list[tuple[Any, str, str]] = [
     (rounds, "allowed", CHECK),
     (optimiser, "_harvest", HARVEST),
     (rounds, "merge_round", MERGE),
-    (NeighbourList, "__call__", "neighbour search"),
+    (SlottedNeighbours, "_renewed", "neighbour search"),
+    (SlottedNeighbours, "__call__", "neighbour slots"),
     (Bispectrum, "__call__", "features, forward"),
     (TripleCorrelation, "backward", "features, adjoint"),
     (PairMoments, "backward", "features, adjoint"),

@@ -212,13 +212,13 @@ def test_gradient_of_entropy_and_penalty_agrees_with_finite_differences(campaign
         atoms.positions += rng.normal(0, 0.02, (len(atoms), 3))
     state = DatasetState.load(campaign / "state_2.npz")
     volumes = [a.get_volume() / len(a) for a in structures]
-    functional = EntropyFunctional(state, state.stratum(volumes))
+    functional = EntropyFunctional(state, state.stratum(volumes), np.array([len(a) for a in structures]))
     objective = Objective(cells, None, build(SETTINGS.features), functional, max_pairs)
     batch = Batch.from_atoms(structures)
 
     def value(moved: Batch) -> np.ndarray:
         there = objective(moved)
-        return np.array([there.h, float(there.penalty.sum())])
+        return np.array([float(there.h), float(there.penalty.sum())])
 
     here = objective(batch)
     direction = torch.tensor(rng.normal(size=batch.positions.shape))

@@ -41,7 +41,9 @@ class Features(Protocol):
         Args:
             vectors: [P, 3] vectors from a centre to its neighbour, units of d_nn. Vectors longer than `cutoff` are
                 allowed and ignored. Differentiable.
-            centre: [P] long, index of the central atom of every vector. Any order.
+            centre: [P] long, index of the central atom of every vector. Any order. The same tensor may come again with
+                other vectors; a feature set may keep what follows from it, and from then on must not ask the device for
+                anything: that would stop a GPU in every step.
             n_atoms: Number of atoms; atoms without a neighbour get a row, too.
 
         Returns:

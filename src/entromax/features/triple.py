@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from entromax.features.hypersphere import MomentBasis, harmonics, quadrature
-from entromax.features.workspace import Workspace
+from entromax.features.workspace import Workspace, chunk_size
 
-_CHUNK = 128
-"""Atoms handled at once: their values on the quadrature points should stay in the cache of a core."""
+_CHUNK = {"cpu": 128, "cuda": 8192}
+"""Atoms handled at once: their values on the quadrature points should stay in the cache of a core, or keep a GPU
+busy."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +60,14 @@ class TripleCorrelation:
         """
         self._factors = torch.tensor(triples[:, 2:] + 1, dtype=dtype, device=device)
         self._grids = [_grid(basis, triples, members, dtype, device) for members in degree_classes(triples.sum(axis=1))]
+        self._chunk = chunk_size(_CHUNK, device)
 
     def forward(self, x: Tensor) -> Tensor:
         """Components [N, T]."""
         result = x.new_empty(len(self._factors), x.shape[0])
         scratch = Workspace(x)
-        for start in range(0, x.shape[0], _CHUNK):
-            part = slice(start, start + _CHUNK)
+        for start in range(0, x.shape[0], self._chunk):
+            part = slice(start, start + self._chunk)
             for grid in self._grids:
                 values = _values(grid, x[part], scratch)
                 for group in grid.groups:
@@ -82,8 +84,8 @@ class TripleCorrelation:
         result = torch.zeros_like(x)
         scaled = (grad.T * self._factors)[:, :, None]
         scratch = Workspace(x)
-        for start in range(0, x.shape[0], _CHUNK):
-            part = slice(start, start + _CHUNK)
+        for start in range(0, x.shape[0], self._chunk):
+            part = slice(start, start + self._chunk)
             for grid in self._grids:
                 grad_values = _values_gradient(grid, _values(grid, x[part], scratch), scaled[:, part], scratch)
                 for columns, matrix, values in zip(grid.columns, grid.evaluate, grad_values, strict=True):
