@@ -52,6 +52,15 @@ class Features(Protocol):
         ...
 
 
+@runtime_checkable
+class Fusible(Protocol):
+    """Features that can be compiled for a machine (`entromax.features.fused`); nothing that a feature set must be."""
+
+    def fuse(self) -> bool:
+        """Use compiled kernels from now on; return whether there are any."""
+        ...
+
+
 class FeatureSet(Entry, ABC, Generic[S]):
     """A kind of features, before its settings are known. Its module must not import torch before it is used.
 

@@ -91,6 +91,10 @@ class Bispectrum:
         self._correlation = TripleCorrelation(self._moments.basis, self.triples, self.dtype, self.device)
         self._layouts: Any = WeakTensorKeyDictionary()  # of centres that come again, step after step
 
+    def fuse(self) -> bool:
+        """Use kernels compiled for this machine from now on; return whether there are any."""
+        return self._correlation.fuse()
+
     def __call__(self, vectors: Tensor, centre: Tensor, n_atoms: int) -> Tensor:
         """Components [n_atoms, dim], differentiable once in `vectors` [P, 3]; see `Features`."""
         from entromax.features.adjoint import Adjoint

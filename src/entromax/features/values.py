@@ -9,7 +9,7 @@ import torch
 from ase import Atoms
 
 from entromax.config.models import FeatureSettings
-from entromax.features.base import Features, FeatureSet
+from entromax.features.base import Features, FeatureSet, Fusible
 from entromax.features.batch import Batch
 from entromax.features.neighbours import Pairs, find_pairs, pair_vectors
 from entromax.features.slots import SlottedNeighbours
@@ -24,6 +24,11 @@ def build(
     """Make the feature set that the configuration names."""
     chosen: FeatureSet = FEATURES[settings.name]
     return chosen.build(settings, dtype, torch.device(device))
+
+
+def fuse(features: Features) -> bool:
+    """Let features that can use kernels compiled for this machine from now on; return whether they do."""
+    return isinstance(features, Fusible) and features.fuse()
 
 
 def batch_features(batch: Batch, features: Features, pairs: Pairs | None = None) -> torch.Tensor:
