@@ -72,7 +72,7 @@ def measure(number: int) -> dict[str, Any]:
     blocks, strata = found["features"]
     result["environments"] = sum(map(len, blocks))
     timed("merge", lambda: accept(blocks, strata, start, SETTINGS.entropy.worth))
-    order, gains, end = found["merge"]
+    order, _, end = found["merge"]
     result |= {"accepted": len(order), "h_before": start.h(), "h_after": end.h()}
     timed("repeats", lambda: distinct(blocks, strata, SAME))
     timed("order", lambda: d_optimal_order(blocks, strata, empty))

@@ -1,4 +1,4 @@
-"""CPU time by stage of the batch route: a stop watch around the functions of `entromax` that do the work."""
+"""Time by stage of the batch route: a stop watch around the functions of `entromax` that do the work."""
 
 import time
 from collections import defaultdict
@@ -39,15 +39,16 @@ _STAGES: list[tuple[Any, str, str]] = [
 
 
 class Stopwatch:
-    """Exclusive CPU seconds by stage; functions that are called inside a stage count for their own."""
+    """Exclusive seconds by stage, CPU time by default; functions called inside a stage count for their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.process_time) -> None:
+        self._clock = clock
         self.seconds: dict[str, float] = defaultdict(float)
         self._open: list[str] = []
         self._last = 0.0
 
     def _switch(self) -> None:
-        now = time.process_time()
+        now = self._clock()
         self.seconds[self._open[-1] if self._open else "files and the rest"] += now - self._last
         self._last = now
 
@@ -71,7 +72,7 @@ class Stopwatch:
         with ExitStack() as stack:
             for owner, name, stage in _STAGES:
                 stack.enter_context(patch.object(owner, name, self._watched(getattr(owner, name), stage)))
-            self._last = time.process_time()
+            self._last = self._clock()
             yield
             self._switch()
 

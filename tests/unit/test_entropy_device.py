@@ -1,6 +1,7 @@
 """Optimiser steps never ask the device for anything, and what they give does not depend on when it is asked."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from entromax.config.models import CellSettings, EntropySettings
 from entromax.entropy.functional import EntropyFunctional
 from entromax.entropy.objective import Objective
 from entromax.entropy.optimiser import Climb
+from entromax.entropy.rounds import choose_device
 from entromax.entropy.seeding import CoreRelaxation, relaxed_seeds
 from entromax.entropy.state import EntropyState
 from entromax.entropy.strata import DatasetState, log_edges
-from entromax.features import Batch, build, environments
+from entromax.features import Batch, build, environments, find_pairs, fuse, pair_vectors
 from entromax.features.bispectrum import BispectrumSettings
 from entromax.features.images import image_pairs, smallest_stretch
 from entromax.features.power_spectrum import PowerSpectrumSettings
@@ -183,8 +185,6 @@ def test_slots_hold_the_pairs_of_a_fresh_search_on_a_walk(every: int) -> None:
 
 def test_pairs_by_images_equal_those_of_the_neighbour_list() -> None:
     """For every nasty cell, the same pairs as vesin, and sorted by the central atom."""
-    from entromax.features import find_pairs, pair_vectors
-
     batch = Batch.from_atoms(nasty_structures())
     pairs = image_pairs(batch, CUTOFF, at_once=1000)
     vectors = pairs.vectors(batch)
@@ -205,3 +205,45 @@ def test_smallest_stretch_is_the_smallest_singular_value() -> None:
     matrices = torch.randn(200, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     matrices[:3] = torch.eye(3, dtype=torch.float64) * torch.tensor([1.0, 0.5, -2.0])[:, None, None]
     assert torch.allclose(smallest_stretch(matrices), torch.linalg.svdvals(matrices)[:, -1], rtol=0, atol=1e-6)
+
+
+def test_the_log_says_what_was_found_and_chosen(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "entromax.entropy")
+    if torch.cuda.is_available():
+        assert choose_device("auto", 0.5).type == "cuda"
+        assert torch.cuda.get_device_name() in caplog.text and "0.5 of it" in caplog.text
+    else:
+        assert choose_device("auto").type == "cpu"
+        assert "device auto: found no GPU that torch can use; chose the CPU" in caplog.text
+        with pytest.raises(ValueError, match="set it to auto or cpu"):
+            choose_device("cuda")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_compiled_features_equal_plain_ones(dtype: torch.dtype) -> None:
+    """Values and gradients, of a number of atoms that leaves one over, after the compiler has been asked once."""
+    plain, compiled = (build(BispectrumSettings(twojmax=4), dtype) for _ in range(2))
+    assert fuse(compiled)
+    batch = Batch.from_atoms(random_structures(40, CELLS, np.random.default_rng(2)))
+    chosen = slice(0, 65)
+    slots = SlottedNeighbours(CUTOFF, 0.0, 1, 0.0, 10_000)(batch)
+    inside = slots.i < chosen.stop
+    vectors = [slots.vectors[inside].to(dtype).requires_grad_() for _ in range(2)]
+    weights = torch.randn(chosen.stop, plain.dim, dtype=dtype, generator=torch.Generator().manual_seed(1))
+    values = [each(v, slots.i[inside], chosen.stop) for each, v in zip((plain, compiled), vectors, strict=True)]
+    gradients = [torch.autograd.grad(q, v, weights)[0] for q, v in zip(values, vectors, strict=True)]
+    tolerance = 1e-5 if dtype == torch.float32 else 1e-13
+    for expected, found in (values, gradients):
+        assert float((expected - found).abs().max()) < tolerance * float(expected.abs().max())
+
+
+def test_without_a_compiler_features_run_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ENTROMAX_CACHE", str(tmp_path / "a file" / "cache"))
+    (tmp_path / "a file").touch()  # no folder can be made below it
+    features = build(BispectrumSettings(twojmax=2))
+    assert not fuse(features)
+    assert "uncompiled" in caplog.text
+    assert environments(Batch.from_atoms(nasty_structures()[:2]), features).isfinite().all()

@@ -108,7 +108,7 @@ def maximise_batch(
         ValueError: the state belongs to other features, or the settings allow no structures.
     """
     start = load_state(state, settings)
-    device = choose_device(settings.optimiser.device)
+    device = choose_device(settings.optimiser.device, settings.optimiser.gpu_share)
     features = build(settings.features, getattr(torch, settings.optimiser.precision), device)
     if settings.optimiser.compile:
         fuse(features)
@@ -190,8 +190,12 @@ def merge_round(
     logger.info("%d of %d accepted, H %.3f -> %.3f nats", len(accepted), len(read), start.h(), end.h())
 
 
-def choose_device(name: str) -> torch.device:
+def choose_device(name: str, share: float = 1.0) -> torch.device:
     """Return the device and log what was found and chosen; reductions on a GPU are made deterministic.
+
+    Args:
+        name: ``auto``, ``cpu`` or ``cuda``.
+        share: part of the memory of a GPU that this process may take.
 
     Raises:
         ValueError: cuda is asked for and there is none.
@@ -206,7 +210,8 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is reproducible only with this
     torch.use_deterministic_algorithms(True)
-    logger.info("device %s: found and chose %s", name, found)
+    torch.cuda.set_per_process_memory_fraction(share)
+    logger.info("device %s: found and chose %s, %g of it for this batch", name, found, share)
     return torch.device("cuda")
 
 

@@ -54,6 +54,7 @@ def cache_folder() -> Path:
 
 
 def _compile(function: torch.nn.Module, example: Sequence[Tensor], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     logger.info("compiling features for this machine, once: %s", path)
     rows = torch.export.Dim("rows", min=2, max=1 << 20)
     program = torch.export.export(function, tuple(example), dynamic_shapes={"arguments": ({1: rows},) * len(example)})

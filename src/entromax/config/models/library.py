@@ -107,6 +107,9 @@ class OptimiserSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto: cuda when there is one; the log of the job says what was found and chosen"
     )
+    gpu_share: float = Field(
+        1.0, gt=0, le=1, description="part of the memory of the GPU that a batch may take; lower when they share it [1]"
+    )
     compile: bool = Field(
         True,
         description="compile the features for the machine, once (a minute or two, kept in ~/.cache/entromax or "
@@ -148,7 +151,9 @@ class LibrarySettings(Settings):
     reference_structures: int = Field(256, ge=16, description="random relaxed structures that fix the normalisation")
     rounds: int = Field(8, ge=1, le=1000, description="rounds; each starts from the merged state of the one before")
     batches: int = Field(8, ge=1, le=1000, description="independent batch jobs per round (GPU or CPU)")
-    structures_per_batch: int = Field(64, ge=1, le=4096, description="structures optimised together in one batch")
+    structures_per_batch: int = Field(
+        64, ge=1, le=65_536, description="structures optimised together in one batch; a large GPU wants some 10 000"
+    )
     crystals: int = Field(
         1000,
         ge=0,
