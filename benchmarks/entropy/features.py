@@ -52,10 +52,16 @@ def crystal(repeat: int) -> list[Atoms]:
 
 
 def our_calls(
-    structures: list[Atoms], twojmax: int, dtype: torch.dtype
+    structures: list[Atoms], twojmax: int, dtype: torch.dtype, *, compiled: bool = False
 ) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Values + gradient with given pairs, and with a neighbour search before."""
+    """Values + gradient with given pairs, and with a neighbour search before.
+
+    Raises:
+        RuntimeError: they were to be compiled, and could not.
+    """
     features = Bispectrum(CUTOFF, twojmax, dtype=dtype)
+    if compiled and not features.fuse():
+        raise RuntimeError("features could not be compiled: see the warning above")
     batch = Batch.from_atoms(structures, dtype)
     pairs = find_pairs(batch, CUTOFF)
     weights = torch.randn(batch.n_atoms, features.dim, dtype=dtype)
@@ -126,11 +132,13 @@ def measure(structures: list[Atoms], twojmax: int, repeats: int) -> dict[str, fl
     """Median microseconds per atom of every contestant, measured in turns."""
     plain, searching = our_calls(structures, twojmax, torch.float64)
     single, _ = our_calls(structures, twojmax, torch.float32)
+    compiled, _ = our_calls(structures, twojmax, torch.float32, compiled=True)
     computes, pair = LammpsComputes(structures, twojmax), LammpsPair(structures, twojmax)
     contestants: dict[str, Callable[[], float]] = {
         "ours": lambda: seconds(plain),
         "ours + search": lambda: seconds(searching),
         "ours float32": lambda: seconds(single),
+        "ours float32 compiled": lambda: seconds(compiled),
         "sna + snad": computes.seconds,
         "pair snap": pair.seconds,
     }
@@ -165,6 +173,7 @@ def by_threads(structures: list[Atoms], repeats: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--twojmax", type=int, nargs="+", default=[2, 4, 6, 8])
     parser.add_argument("--json", type=Path, help="write the figures there")
     arguments = parser.parse_args()
     repeats = arguments.repeats
@@ -178,6 +187,7 @@ def main() -> None:
         "ours",
         "+ search",
         "float32",
+        "compiled",
         "sna+snad",
         "pair snap",
         "ratio",
@@ -187,7 +197,7 @@ def main() -> None:
     for name, structures in cases.items():
         batch = Batch.from_atoms(structures)
         pairs = len(find_pairs(batch, CUTOFF)) / batch.n_atoms
-        for twojmax in (2, 4, 6, 8):
+        for twojmax in arguments.twojmax:
             result = measure(structures, twojmax, repeats)
             rows.append({"structures": name, "pairs_per_atom": pairs, "twojmax": twojmax} | result)
             ratio = result["sna + snad"] / result["ours"]

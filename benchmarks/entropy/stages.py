@@ -1,4 +1,4 @@
-"""CPU time by stage of the batch route: a stop watch around the functions of `entromax` that do the work."""
+"""Time by stage of the batch route: a stop watch around the functions of `entromax` that do the work."""
 
 import time
 from collections import defaultdict
@@ -10,9 +10,9 @@ from unittest.mock import patch
 from entromax.entropy import objective, optimiser, rounds
 from entromax.entropy.functional import EntropyFunctional
 from entromax.entropy.objective import Objective
-from entromax.features import NeighbourList
 from entromax.features.bispectrum import Bispectrum
 from entromax.features.moments import PairMoments
+from entromax.features.slots import SlottedNeighbours
 from entromax.features.triple import TripleCorrelation
 
 SEEDS, CHECK, MERGE = "seeds and core relaxation", "check of stored structures", "greedy merge"
@@ -23,7 +23,8 @@ _STAGES: list[tuple[Any, str, str]] = [
     (rounds, "allowed", CHECK),
     (optimiser, "_harvest", HARVEST),
     (rounds, "merge_round", MERGE),
-    (NeighbourList, "__call__", "neighbour search"),
+    (SlottedNeighbours, "_renewed", "neighbour search"),
+    (SlottedNeighbours, "__call__", "neighbour slots"),
     (Bispectrum, "__call__", "features, forward"),
     (TripleCorrelation, "backward", "features, adjoint"),
     (PairMoments, "backward", "features, adjoint"),
@@ -38,15 +39,16 @@ _STAGES: list[tuple[Any, str, str]] = [
 
 
 class Stopwatch:
-    """Exclusive CPU seconds by stage; functions that are called inside a stage count for their own."""
+    """Exclusive seconds by stage, CPU time by default; functions called inside a stage count for their own."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.process_time) -> None:
+        self._clock = clock
         self.seconds: dict[str, float] = defaultdict(float)
         self._open: list[str] = []
         self._last = 0.0
 
     def _switch(self) -> None:
-        now = time.process_time()
+        now = self._clock()
         self.seconds[self._open[-1] if self._open else "files and the rest"] += now - self._last
         self._last = now
 
@@ -70,7 +72,7 @@ class Stopwatch:
         with ExitStack() as stack:
             for owner, name, stage in _STAGES:
                 stack.enter_context(patch.object(owner, name, self._watched(getattr(owner, name), stage)))
-            self._last = time.process_time()
+            self._last = self._clock()
             yield
             self._switch()
 

@@ -17,7 +17,9 @@ WIDTH = 2.0
 """Width b of the kernel, in standard deviations of the dataset."""
 
 
-def repulsion(z: Tensor, system: Tensor, sizes: Tensor, width: float = WIDTH) -> tuple[Tensor, Tensor]:
+def repulsion(
+    z: Tensor, system: Tensor, sizes: Tensor, width: float = WIDTH, largest: int | None = None
+) -> tuple[Tensor, Tensor]:
     """Return L and dL/dz.
 
     Args:
@@ -25,12 +27,13 @@ def repulsion(z: Tensor, system: Tensor, sizes: Tensor, width: float = WIDTH) ->
         system: [N] long, structure of every row.
         sizes: [S] rows per structure.
         width: of the kernel.
+        largest: rows of the largest structure; asked from the device when omitted.
 
     Returns:
         L of every structure [S], at most 0 and 0 when no two rows are near, and its gradient [N, D].
     """
     place = torch.arange(len(z), device=z.device) - (torch.cumsum(sizes, 0) - sizes)[system]
-    largest = int(sizes.max())
+    largest = int(sizes.max()) if largest is None else largest
     padded = z.new_zeros(len(sizes), largest, z.shape[1]).index_put((system, place), z)
     real = (torch.arange(largest, device=z.device)[None] < sizes[:, None]).to(z.dtype)
     squares = (padded * padded).sum(dim=2)

@@ -54,8 +54,12 @@ class Lbfgs:
         self._refused = torch.zeros_like(self._refused)
         return self._step
 
+    def hold(self, which: Tensor) -> None:
+        """Learn nothing from the last step of some structures [S]: it was not taken."""
+        self._refused = self._refused | which
+
     def stop(self, which: Tensor) -> None:
         """Forget the history of some structures [S] and begin with a shorter step."""
         self._history = [(s, y, torch.where(which, 0.0, rho)) for s, y, rho in self._history]
         self._scale = torch.where(which, 0.5 * self._scale, self._scale)
-        self._refused = which
+        self._refused = self._refused | which

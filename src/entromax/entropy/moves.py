@@ -11,6 +11,7 @@ from torch import Tensor
 
 from entromax.entropy.objective import Gradient
 from entromax.features import Batch
+from entromax.structures.constraints import cell_volumes
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Direction:
 
 def lengths(cells: Tensor) -> Tensor:
     """Return L = V^(1/3) of cells [S, 3, 3]."""
-    return torch.linalg.det(cells).abs() ** (1 / 3)
+    return cell_volumes(cells) ** (1 / 3)
 
 
 def force_of(gradient: Gradient, batch: Batch, sign: float) -> Direction:
@@ -78,16 +79,6 @@ def choose_direction(mask: Tensor, yes: Direction, no: Direction, system: Tensor
     return Direction(
         torch.where(mask[system][:, None], yes.positions, no.positions),
         torch.where(mask[:, None, None], yes.strain, no.strain),
-    )
-
-
-def choose(mask: Tensor, yes: Batch, no: Batch) -> Batch:
-    """Return the structures of ``yes`` where ``mask`` [S] is true, else those of ``no``."""
-    atoms = mask[yes.system][:, None]
-    return Batch(
-        torch.where(atoms, yes.positions, no.positions),
-        torch.where(mask[:, None, None], yes.cells, no.cells),
-        yes.system,
     )
 
 

@@ -1,6 +1,5 @@
 """Energies, entropy and their gradients in positions and strain, for a whole batch at once (METHOD section 4)."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -8,15 +7,23 @@ from torch import Tensor
 
 from entromax.config.models import CellSettings
 from entromax.entropy.functional import EntropyFunctional
-from entromax.features import Batch, Features, NeighbourList, Pairs, pair_vectors
+from entromax.features import Batch, Features
+from entromax.features.slots import Slots, SlottedNeighbours
 from entromax.structures.constraints import (
     Violations,
+    core_adjoint,
     core_energy,
     hard_violations,
     shape_energy,
     shortest_distances,
     volume_energy,
 )
+
+RENEW = {"cpu": 1, "cuda": 4}
+"""Evaluations from one renewal of the neighbours to the next: to ask a CPU costs nothing, and it saves slots."""
+_ROOM = {(True, True): (0.3, 0.0), (True, False): (0.6, 0.2), (False, True): (0.3, 0.0), (False, False): (0.8, 0.4)}
+"""Skin of the search, and what slots are enough for beyond the cutoff [d_nn], by with features or the core alone, and
+by renewed always or not; the core relaxes faster, in a list that costs little."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +46,24 @@ class Evaluation:
     Attributes:
         penalty: [S] U_core + U_volume + U_shape.
         penalty_gradient: its gradient.
-        h: entropy of dataset and batch [nats]; not a number without features.
+        h: entropy of dataset and batch [nats], a scalar on the device; not a number without features.
         entropy_gradient: gradient of H; zero without features.
         violations: broken hard bounds.
+        lost: [S] true where pairs may be missing, and nothing of the above can be relied on.
     """
 
     penalty: Tensor
     penalty_gradient: Gradient
-    h: float
+    h: Tensor
     entropy_gradient: Gradient
     violations: Violations
+    lost: Tensor
 
 
 class Objective:
-    """Evaluates constraints, and entropy when features are given, for batches of one composition of sizes.
+    """Evaluates constraints, and entropy when features are given, for one batch of structures on its way.
+
+    Nothing is asked from the device but where ``neighbours.due``.
 
     Args:
         cells: bounds.
@@ -60,7 +71,7 @@ class Objective:
         features: feature set; None for the constraints alone.
         functional: dataset that the batch joins; needed with features.
         max_pairs: neighbour pairs of features held at once.
-        skin: extra radius of the neighbour list [d_nn].
+        every: evaluations from one renewal of the neighbours to the next; 1: no structure is ever lost.
     """
 
     def __init__(
@@ -70,16 +81,16 @@ class Objective:
         features: Features | None = None,
         functional: EntropyFunctional | None = None,
         max_pairs: int = 200_000,
-        skin: float = 0.3,
+        every: int = 1,
     ) -> None:
         """Prepare an empty neighbour list."""
         self.cells = cells
         self.volume = torch.tensor(cells.volume, dtype=torch.float64) if volume is None else volume
         self.features = features
         self.functional = functional
-        self.max_pairs = max_pairs
         cutoff = cells.core_radius if features is None else max(features.cutoff, cells.core_radius)
-        self._neighbours = NeighbourList(cutoff, skin)
+        skin, spare = _ROOM[features is not None, every == 1]
+        self.neighbours = SlottedNeighbours(cutoff, skin, every, spare, max_pairs)
 
     def __call__(self, batch: Batch) -> Evaluation:
         """Evaluate everything.
@@ -87,76 +98,59 @@ class Objective:
         Raises:
             ValueError: coordinates are not finite.
         """
-        pairs = self._neighbours(batch)
-        pair_system = batch.system.index_select(0, pairs.i)
-        vectors = pair_vectors(batch.positions, batch.cells, batch.system, pairs).detach()
-        h, entropy_gradient = torch.nan, _zero(batch)
+        slots = self.neighbours(batch)
+        h, entropy_gradient = torch.full_like(batch.cells[0, 0, 0], torch.nan), _zero(batch)
         if self.features is not None and self.functional is not None:
-            h, adjoint = self._entropy(batch, pairs, vectors, pair_system)
-            entropy_gradient = _chain(batch, pairs, pair_system, vectors, adjoint)
-        penalty, penalty_gradient = self._penalty(batch, pairs, vectors, pair_system)
-        closest = shortest_distances(vectors, pair_system, batch.n_systems)
+            h, adjoint = self._entropy(slots)
+            entropy_gradient = _chain(batch, slots, adjoint)
+        penalty, penalty_gradient = self._penalty(batch, slots)
+        closest = shortest_distances(slots.vectors, slots.system, batch.n_systems)
         violations = hard_violations(closest, batch.cells, batch.sizes, self.cells, self.volume)
-        return Evaluation(penalty, penalty_gradient, h, entropy_gradient, violations)
+        return Evaluation(penalty, penalty_gradient, h, entropy_gradient, violations, slots.lost)
 
-    def _entropy(self, batch: Batch, pairs: Pairs, vectors: Tensor, pair_system: Tensor) -> tuple[float, Tensor]:
+    def _entropy(self, slots: Slots) -> tuple[Tensor, Tensor]:
         """Return H and dH/dvectors; the features of a batch in several parts are computed twice, to save memory."""
         assert self.features is not None and self.functional is not None
-        parts = list(_parts(batch, pair_system, self.max_pairs))
-        keep = len(parts) == 1
+        keep = len(slots.parts) == 1
         values, inputs = [], []
-        for atoms, rows in parts:
-            part = vectors[rows].to(self.features.dtype).requires_grad_(keep)
+        for part in slots.parts:
+            vectors = slots.vectors[part.slots].to(self.features.dtype).requires_grad_(keep)
             with torch.set_grad_enabled(keep):
-                values.append(self.features(part, pairs.i[rows] - atoms.start, atoms.stop - atoms.start))
-            inputs.append(part)
+                values.append(self.features(vectors, part.centre, part.atoms.stop - part.atoms.start))
+            inputs.append(vectors)
         q = torch.cat([value.detach() for value in values])
-        h, gradient = self.functional(q, batch.system, batch.sizes)
-        adjoint = torch.empty_like(vectors)
-        for (atoms, rows), value, part in zip(parts, values, inputs, strict=True):
+        h, gradient = self.functional(q)
+        adjoint = torch.empty_like(slots.vectors)
+        for part, value, vectors in zip(slots.parts, values, inputs, strict=True):
             if not keep:
-                part.requires_grad_()
-                value = self.features(part, pairs.i[rows] - atoms.start, atoms.stop - atoms.start)
-            adjoint[rows] = torch.autograd.grad(value, part, gradient[atoms])[0].to(vectors.dtype)
+                vectors.requires_grad_()
+                value = self.features(vectors, part.centre, part.atoms.stop - part.atoms.start)
+            adjoint[part.slots] = torch.autograd.grad(value, vectors, gradient[part.atoms])[0].to(adjoint.dtype)
         return h, adjoint
 
-    def _penalty(self, batch: Batch, pairs: Pairs, vectors: Tensor, pair_system: Tensor) -> tuple[Tensor, Gradient]:
-        near = torch.einsum("pa,pa->p", vectors, vectors) < self.cells.core_radius**2
-        close = vectors[near].requires_grad_()
+    def _penalty(self, batch: Batch, slots: Slots) -> tuple[Tensor, Gradient]:
         cells = batch.cells.detach().clone().requires_grad_()
-        core = core_energy(close, pair_system[near], batch.n_systems, self.cells.core_radius)
+        core = core_energy(slots.vectors, slots.system, batch.n_systems, self.cells.core_radius)
         cell = volume_energy(cells, batch.sizes, self.volume) + shape_energy(cells, self.cells.min_height)
-        (adjoint,) = torch.autograd.grad(core.sum(), close)
         (cell_adjoint,) = torch.autograd.grad(cell.sum(), cells)
-        gradient = _chain(batch, pairs.select(near), pair_system[near], vectors[near], adjoint)
-        strain = gradient.strain + batch.cells.transpose(1, 2) @ cell_adjoint
-        return (core + cell).detach(), Gradient(gradient.positions, strain)
+        gradient = _chain(batch, slots, core_adjoint(slots.vectors, self.cells.core_radius))
+        strain = gradient.strain + batch.cells.mT @ cell_adjoint
+        return core + cell.detach(), Gradient(gradient.positions, strain)
+
+
+def renew_every(device: torch.device) -> int:
+    """Return the evaluations from one renewal of the neighbours to the next on a device."""
+    return RENEW.get(device.type, RENEW["cuda"])
 
 
 def _zero(batch: Batch) -> Gradient:
     return Gradient(torch.zeros_like(batch.positions), torch.zeros_like(batch.cells))
 
 
-def _chain(batch: Batch, pairs: Pairs, pair_system: Tensor, vectors: Tensor, adjoint: Tensor) -> Gradient:
+def _chain(batch: Batch, slots: Slots, adjoint: Tensor) -> Gradient:
     """Turn a gradient in pair vectors into one in positions and strain (d vector = strain^T vector)."""
     positions = torch.zeros_like(batch.positions)
-    positions.index_add_(0, pairs.j, adjoint).index_add_(0, pairs.i, -adjoint)
+    positions.index_add_(0, slots.j, adjoint).index_add_(0, slots.i, -adjoint)
     strain = torch.zeros_like(batch.cells)
-    strain.index_add_(0, pair_system, vectors[:, :, None] * adjoint[:, None, :])
+    strain.index_add_(0, slots.system, slots.vectors[:, :, None] * adjoint[:, None, :])
     return Gradient(positions, strain)
-
-
-def _parts(batch: Batch, pair_system: Tensor, max_pairs: int) -> Iterator[tuple[slice, slice]]:
-    """Cut a batch between structures into parts of at most ``max_pairs`` pairs: atoms and pairs of each part.
-
-    A single structure with more pairs is a part of its own.
-    """
-    pairs = torch.bincount(pair_system, minlength=batch.n_systems).tolist()
-    atom = pair = 0
-    atoms_in = pairs_in = 0
-    for size, count in zip(batch.sizes.tolist(), pairs, strict=True):
-        if atoms_in and pairs_in + count > max_pairs:
-            yield slice(atom, atom + atoms_in), slice(pair, pair + pairs_in)
-            atom, pair, atoms_in, pairs_in = atom + atoms_in, pair + pairs_in, 0, 0
-        atoms_in, pairs_in = atoms_in + size, pairs_in + count
-    yield slice(atom, atom + atoms_in), slice(pair, pair + pairs_in)

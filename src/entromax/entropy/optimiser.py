@@ -13,11 +13,13 @@ from torch import Tensor
 from entromax.config.models import LibrarySettings
 from entromax.entropy.functional import EntropyFunctional
 from entromax.entropy.lbfgs import Lbfgs
-from entromax.entropy.moves import Direction, choose, choose_direction, displace, force_of, levelled
-from entromax.entropy.objective import Evaluation, Objective
+from entromax.entropy.moves import Direction, choose_direction, displace, force_of, levelled
+from entromax.entropy.objective import Evaluation, Objective, renew_every
 from entromax.entropy.selection import accept
 from entromax.entropy.strata import DatasetState
-from entromax.features import Batch, Features, evaluate
+from entromax.features import Batch, Features, environments
+from entromax.features.batch import choose
+from entromax.structures.constraints import cell_volumes
 from entromax.structures.geometry import reduced_volume
 
 logger = logging.getLogger("entromax.entropy")
@@ -26,6 +28,10 @@ _BACK_OFF = 0.5
 _GROWTH = 1.05
 _GROWTH_LIMIT = 5.0
 _LOG_EVERY = 10
+_COLUMNS = dict.fromkeys(["h_nats", "penalty"], float) | {
+    **dict.fromkeys(["violations", "too_close", "volume", "height", "waiting"], int),
+    "push": float,
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,52 @@ class Maximised:
     trace: pd.DataFrame
 
 
+class Climb:
+    """A batch on its way; one call of :meth:`step` is one step of every structure.
+
+    A step asks the device for nothing, unless the neighbours are due to be renewed.
+
+    Args:
+        batch: structures that keep all hard bounds.
+        objective: what is climbed.
+        push: entropic force at the start.
+    """
+
+    def __init__(self, batch: Batch, objective: Objective, push: float) -> None:
+        """Evaluate the start."""
+        self.batch, self.objective = batch, objective
+        self.start = objective(batch)
+        self._first_push = push
+        self._push = torch.full_like(batch.cells[:, 0, 0], push)
+        self._mover = Lbfgs(Direction(torch.zeros_like(batch.positions), torch.zeros_like(batch.cells)), batch.system)
+        self._ascent, self._penalty = _directions(self.start, batch)
+        self.records = [self._record(self.start)]
+
+    def step(self) -> None:
+        """Move every structure, or leave it where it is when that would break a bound."""
+        system = self.batch.system
+        force = self._ascent.scaled(self._push, system) + self._penalty
+        trial = displace(self.batch, self._mover.step(force))
+        there = self.objective(trial)
+        refused = there.violations.any & ~there.lost
+        kept = ~(refused | there.lost)
+        ascent, penalty = _directions(there, trial)
+        self._ascent = choose_direction(kept, ascent, self._ascent, system)
+        self._penalty = choose_direction(kept, penalty, self._penalty, system)
+        self.batch = choose(kept, trial, self.batch)
+        self._mover.stop(refused)
+        self._mover.hold(there.lost)
+        grown = torch.where(there.lost, self._push, self._push * _GROWTH).clamp(max=_GROWTH_LIMIT * self._first_push)
+        self._push = torch.where(refused, self._push * _BACK_OFF, grown)
+        self.records.append(self._record(there))
+
+    def _record(self, there: Evaluation) -> Tensor:
+        """Row of the trace, on the device: the columns of ``_COLUMNS``."""
+        found = there.violations
+        counts = [kind.sum() for kind in (found.any, found.distance, found.volume, found.height, there.lost)]
+        return torch.stack([there.h, there.penalty.mean(), *(n.to(there.h.dtype) for n in counts), self._push.mean()])
+
+
 def maximise(
     seeds: Sequence[Atoms], state: DatasetState, features: Features, settings: LibrarySettings, device: torch.device
 ) -> Maximised:
@@ -56,7 +108,8 @@ def maximise(
     1 in each structure and K_s compares directly with the repulsion of the soft core. A step that breaks a hard bound
     is not taken: the structure stays where it was, forgets its history, and its K_s is halved; otherwise K_s grows by
     5 % up to five times its first value. So all structures are feasible at all times, whatever the number of steps.
-    Each stays inside its stratum of v*.
+    Each stays inside its stratum of v*. A structure that has outrun its list of neighbours waits for the next one
+    (:mod:`entromax.features.slots`).
 
     A harvest takes the structures that the dataset accepts (:func:`accept`) as they are, and adds them to it. All
     go on from there: those that did not suffice yet are not lost, and the others are driven away from what they have
@@ -67,61 +120,58 @@ def maximise(
         state: the dataset that the batch joins.
         features: feature set, on ``device``.
         settings: cells and optimiser.
-        device: where the features run.
+        device: where everything but the harvests' choice runs.
 
     Raises:
         ValueError: a seed breaks a hard bound.
     """
+    options = settings.optimiser
     strata = state.stratum([reduced_volume(atoms) for atoms in seeds])
+    sizes = np.array([len(atoms) for atoms in seeds])
     batch = Batch.from_atoms(seeds, torch.float64, device)
     bounds = torch.tensor(np.stack([state.edges[strata], state.edges[strata + 1]], axis=1), device=device)
-    functional = EntropyFunctional(state, strata, device, settings.entropy.apart)
-    objective = Objective(settings.cells, bounds, features, functional, settings.optimiser.max_pairs)
-    push = torch.full((batch.n_systems,), settings.optimiser.push, dtype=torch.float64, device=device)
-    mover = Lbfgs(Direction(batch.positions, batch.cells), batch.system)
-
-    now = objective(batch)
-    broken = torch.nonzero(now.violations.any).flatten().tolist()
+    functional = EntropyFunctional(state, strata, sizes, device, settings.entropy.apart)
+    objective = Objective(settings.cells, bounds, features, functional, options.max_pairs, renew_every(device))
+    climb = Climb(batch, objective, options.push)
+    broken = torch.nonzero(climb.start.violations.any).flatten().tolist()
     if broken:
         raise ValueError(f"seeds {broken} break a hard bound; relax them on the core first")
-    ascent, penalty = _directions(now, batch)
     structures: list[Atoms] = []
     parents: list[int] = []
-    rows = [_record(0, now, push, 0)]
-    for step in range(1, settings.optimiser.steps + 1):
-        trial = displace(batch, mover.step(ascent.scaled(push, batch.system) + penalty))
-        there = objective(trial)
-        kept = ~there.violations.any
-        new_ascent, new_penalty = _directions(there, trial)
-        ascent = choose_direction(kept, new_ascent, ascent, batch.system)
-        penalty = choose_direction(kept, new_penalty, penalty, batch.system)
-        batch = choose(kept, trial, batch)
-        mover.stop(~kept)
-        grown = (push * _GROWTH).clamp(max=_GROWTH_LIMIT * settings.optimiser.push)
-        push = torch.where(kept, grown, push * _BACK_OFF)
-        if step in settings.optimiser.harvest_steps:
-            present = batch.to_atoms()
-            chosen, state = _harvest(present, strata, state, features, settings.entropy.worth)
+    harvested = [0]
+    logged = 0
+    for step in range(1, options.steps + 1):
+        climb.step()
+        if step in options.harvest_steps:
+            chosen, state = _harvest(climb.batch, strata, state, features, settings)
+            present = climb.batch.to_atoms()
             structures += [present[k] for k in chosen]
             parents += chosen
-            objective.functional = EntropyFunctional(state, strata, device, settings.entropy.apart)
-        rows.append(_record(step, there, push, len(structures)))
-        if step % _LOG_EVERY == 0 or step == settings.optimiser.steps:
+            objective.functional = EntropyFunctional(state, strata, sizes, device, settings.entropy.apart)
+        harvested.append(len(structures))
+        if step == options.steps or (objective.neighbours.due and step >= logged + _LOG_EVERY):
+            logged = step
             logger.info(
                 "step %(step)d: H %(h_nats).3f nats, %(violations)d steps refused, K %(push).2g, %(harvested)d taken",
-                rows[-1],
+                _table(climb.records[-1:], [step], harvested[-1:]).iloc[0].to_dict(),
             )
-    return Maximised(structures, parents, pd.DataFrame(rows))
+    return Maximised(structures, parents, _table(climb.records, range(options.steps + 1), harvested))
+
+
+def _table(records: Sequence[Tensor], steps: Sequence[int], harvested: Sequence[int]) -> pd.DataFrame:
+    table = pd.DataFrame(torch.stack(list(records)).cpu().numpy(), columns=list(_COLUMNS)).astype(_COLUMNS)
+    table.insert(0, "step", list(steps))
+    return table.assign(harvested=list(harvested))
 
 
 def _harvest(
-    structures: list[Atoms], strata: np.ndarray, state: DatasetState, features: Features, worth: float
+    batch: Batch, strata: np.ndarray, state: DatasetState, features: Features, settings: LibrarySettings
 ) -> tuple[list[int], DatasetState]:
     """Return which structures the dataset accepts, and the state with them."""
-    sizes = np.array([len(atoms) for atoms in structures])
-    volumes = np.array([reduced_volume(atoms) for atoms in structures])
-    blocks = state.blocks(evaluate(structures, features), sizes, volumes)
-    chosen, _, state = accept(blocks, strata, state, worth)
+    q = environments(batch, features, settings.optimiser.max_pairs).cpu().double().numpy()
+    sizes = batch.sizes.cpu().numpy()
+    volumes = (cell_volumes(batch.cells) / batch.sizes).cpu().numpy()
+    chosen, _, state = accept(state.blocks(q, sizes, volumes), strata, state, settings.entropy.worth)
     return sorted(chosen), state
 
 
@@ -129,18 +179,3 @@ def _directions(evaluation: Evaluation, batch: Batch) -> tuple[Direction, Direct
     """Return the levelled direction of growing H and the force of the constraints."""
     ascent = levelled(force_of(evaluation.entropy_gradient, batch, 1.0), batch.system)
     return ascent, force_of(evaluation.penalty_gradient, batch, -1.0)
-
-
-def _record(step: int, evaluation: Evaluation, push: Tensor, harvested: int) -> dict[str, float]:
-    violations = evaluation.violations
-    return {
-        "step": step,
-        "h_nats": evaluation.h,
-        "penalty": float(evaluation.penalty.mean()),
-        "violations": int(violations.any.sum()),
-        "too_close": int(violations.distance.sum()),
-        "volume": int(violations.volume.sum()),
-        "height": int(violations.height.sum()),
-        "push": float(push.mean()),
-        "harvested": harvested,
-    }

@@ -20,7 +20,7 @@ from entromax.entropy.seeding import relaxed_seeds
 from entromax.entropy.selection import accept
 from entromax.entropy.state import EntropyState
 from entromax.entropy.strata import DatasetState, log_edges
-from entromax.features import Features, build, evaluate
+from entromax.features import Features, build, evaluate, fuse
 from entromax.runtime import atomic_path, config_hash, write_json
 from entromax.structures.constraints import allowed
 from entromax.structures.geometry import reduced_volume
@@ -108,8 +108,10 @@ def maximise_batch(
         ValueError: the state belongs to other features, or the settings allow no structures.
     """
     start = load_state(state, settings)
-    device = choose_device(settings.optimiser.device)
+    device = choose_device(settings.optimiser.device, settings.optimiser.gpu_share)
     features = build(settings.features, getattr(torch, settings.optimiser.precision), device)
+    if settings.optimiser.compile:
+        fuse(features)
     rng = np.random.default_rng(np.random.SeedSequence([seed, round, batch]))
     seeds = []
     for cells, count in _per_stratum(settings.cells, start.edges, settings.structures_per_batch):
@@ -188,19 +190,37 @@ def merge_round(
     logger.info("%d of %d accepted, H %.3f -> %.3f nats", len(accepted), len(read), start.h(), end.h())
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device; reductions on a GPU are made deterministic.
+def choose_device(name: str, share: float = 1.0) -> torch.device:
+    """Return the device and log what was found and chosen; reductions on a GPU are made deterministic.
+
+    Args:
+        name: ``auto``, ``cpu`` or ``cuda``.
+        share: part of the memory of a GPU that this process may take.
 
     Raises:
         ValueError: cuda is asked for and there is none.
     """
-    if name == "cuda" and not torch.cuda.is_available():
+    found = found_gpu()
+    if name == "cuda" and found is None:
         raise ValueError("library.optimiser.device is cuda but torch finds no GPU: set it to auto or cpu")
-    if name == "cpu" or not torch.cuda.is_available():
+    if name == "cpu" or found is None:
+        seen = "no GPU that torch can use" if found is None else f"{found}, not asked for"
+        threads = torch.get_num_threads()
+        logger.info("device %s: found %s; chose the CPU, %d thread%s", name, seen, threads, "s" * (threads > 1))
         return torch.device("cpu")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is reproducible only with this
     torch.use_deterministic_algorithms(True)
+    torch.cuda.set_per_process_memory_fraction(share)
+    logger.info("device %s: found and chose %s, %g of it for this batch", name, found, share)
     return torch.device("cuda")
+
+
+def found_gpu() -> str | None:
+    """Return name and memory of the GPU that torch would use, None without one."""
+    if not torch.cuda.is_available():
+        return None
+    free, total = torch.cuda.mem_get_info()
+    return f"{torch.cuda.get_device_name()}, {free / 1e9:.0f} of {total / 1e9:.0f} GB free"
 
 
 def round_volume(atoms: Atoms) -> float:

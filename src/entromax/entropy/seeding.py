@@ -7,9 +7,10 @@ import torch
 from ase import Atoms
 
 from entromax.config.models import CellSettings, SeedSettings
-from entromax.entropy.moves import Direction, Fire, displace, force_of
-from entromax.entropy.objective import Objective
+from entromax.entropy.moves import Direction, Fire, choose_direction, displace, force_of
+from entromax.entropy.objective import Evaluation, Objective, renew_every
 from entromax.features import Batch
+from entromax.features.batch import choose
 from entromax.structures.geometry import reduced_volume
 from entromax.structures.identity import quantise
 from entromax.structures.random_cells import random_cell, random_structures
@@ -22,24 +23,49 @@ def relax_core(batch: Batch, cells: CellSettings, steps: int) -> tuple[Batch, to
     """Relax positions and shape of the cells on the soft constraints, at constant volume.
 
     Args:
-        batch: structures, float64 on the CPU.
+        batch: structures, float64.
         cells: bounds.
         steps: largest number of steps.
 
     Returns:
         The relaxed batch, and [S] true where a structure keeps all hard bounds.
     """
-    objective = Objective(cells)
-    fire = Fire(Direction(batch.positions, batch.cells), batch.system)
-    third = torch.eye(3, dtype=batch.cells.dtype) / 3
+    volume = torch.tensor(cells.volume, dtype=batch.cells.dtype, device=batch.cells.device)
+    relaxation = CoreRelaxation(batch, Objective(cells, volume, every=renew_every(batch.cells.device)))
     for _ in range(steps):
-        evaluation = objective(batch)
-        if bool((evaluation.penalty < _RELAXED).all()):
+        if relaxation.objective.neighbours.due and bool((relaxation.penalty < _RELAXED).all()):
             break
-        force = force_of(evaluation.penalty_gradient, batch, -1.0)
-        trace = torch.einsum("saa->s", force.strain)[:, None, None]
-        batch = displace(batch, fire.step(Direction(force.positions, force.strain - trace * third)))
-    return batch, ~objective(batch).violations.any
+        relaxation.step()
+    return relaxation.batch, ~Objective(cells, volume)(relaxation.batch).violations.any
+
+
+class CoreRelaxation:
+    """A batch that relaxes on the soft constraints at constant volume.
+
+    A step asks the device for nothing, unless the neighbours are due to be renewed.
+    """
+
+    def __init__(self, batch: Batch, objective: Objective) -> None:
+        """Evaluate the start."""
+        self.batch, self.objective = batch, objective
+        self._fire = Fire(Direction(batch.positions, batch.cells), batch.system)
+        start = objective(batch)
+        self.penalty, self._force = start.penalty, _at_constant_volume(start, batch)
+
+    def step(self) -> None:
+        """Move every structure but those that have outrun their list of neighbours."""
+        trial = displace(self.batch, self._fire.step(self._force))
+        there = self.objective(trial)
+        self.batch = choose(~there.lost, trial, self.batch)
+        self._force = choose_direction(~there.lost, _at_constant_volume(there, trial), self._force, trial.system)
+        self.penalty = torch.where(there.lost, self.penalty, there.penalty)
+
+
+def _at_constant_volume(evaluation: Evaluation, batch: Batch) -> Direction:
+    force = force_of(evaluation.penalty_gradient, batch, -1.0)
+    third = torch.eye(3, dtype=batch.cells.dtype, device=batch.cells.device) / 3
+    trace = torch.einsum("saa->s", force.strain)[:, None, None]
+    return Direction(force.positions, force.strain - trace * third)
 
 
 def relaxed_seeds(

@@ -59,7 +59,7 @@ def greedy(
     """
     sizes = np.array([len(y) for y in blocks], dtype=int)
     share = sizes if per_row else np.ones_like(sizes)
-    rows = _Rows.of(blocks, state.dim)
+    rows = _Rows.of(blocks, state.dim) if apart else None
     bound = np.full(len(blocks), np.inf)
     fresh = np.zeros(len(blocks), dtype=bool)
     left = np.ones(len(blocks), dtype=bool)
@@ -76,7 +76,7 @@ def greedy(
         if state.n == 0:  # the empty state counts one row of regularisation that later ones do not: no valid bound
             bound[:] = np.inf
         left[best] = False
-        if apart:
+        if rows is not None:
             left[rows.near(blocks[best], apart)] = False
         fresh[:] = False
         state = state.add([blocks[best]])

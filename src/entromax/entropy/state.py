@@ -1,8 +1,12 @@
 """Sufficient statistics of a dataset in feature space, and its entropy (METHOD section 3)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+_AT_ONCE = 1024
+"""Structures whose gains are computed side by side; bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -173,13 +177,18 @@ def joint_log_det_gain(moment: np.ndarray, n: int, eps: float, blocks: list[np.n
     values, vectors = np.linalg.eigh(moment)
     values = values.clip(min=0)
     before = np.log(values + max(n, 1) * eps).sum()
+    parts = [blocks[k : k + _AT_ONCE] for k in range(0, len(blocks), _AT_ONCE)]
+    return np.concatenate([np.empty(0), *(_log_det_gain(values, vectors, before, n, eps, part) for part in parts)])
+
+
+def _log_det_gain(
+    values: np.ndarray, vectors: np.ndarray, before: float, n: int, eps: float, blocks: Sequence[np.ndarray]
+) -> np.ndarray:
+    """The same for some structures, side by side and filled up with empty rows, which change no determinant."""
     sizes = np.array([len(y) for y in blocks])
-    projected = np.split(np.concatenate(blocks) @ vectors, np.cumsum(sizes)[:-1])
-    result = np.empty(len(blocks))
-    for k, z in enumerate(projected):
-        weights = values + (n + len(z)) * eps
-        scaled = z / np.sqrt(weights)
-        gram = scaled @ scaled.T if len(z) <= len(values) else scaled.T @ scaled
-        gram.flat[:: len(gram) + 1] += 1
-        result[k] = 0.5 * (np.log(weights).sum() - before + np.linalg.slogdet(gram)[1])
-    return result
+    z = np.zeros((len(blocks), sizes.max(), len(values)))
+    z[np.arange(sizes.max()) < sizes[:, None]] = np.concatenate(blocks) @ vectors
+    weights = values + (n + sizes)[:, None] * eps
+    z /= np.sqrt(weights)[:, None, :]
+    gram = z @ z.transpose(0, 2, 1) + np.eye(sizes.max())
+    return 0.5 * (np.log(weights).sum(axis=1) - before + np.linalg.slogdet(gram)[1])

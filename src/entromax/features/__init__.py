@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from entromax.features.base import Features
     from entromax.features.batch import Batch
     from entromax.features.neighbours import NeighbourList, Pairs, find_pairs, pair_vectors
-    from entromax.features.values import batch_features, build, evaluate
+    from entromax.features.values import batch_features, build, environments, evaluate, fuse
 
 __all__ = [
     "Batch",
@@ -20,13 +20,15 @@ __all__ = [
     "Pairs",
     "batch_features",
     "build",
+    "environments",
     "evaluate",
     "find_pairs",
+    "fuse",
     "pair_vectors",
 ]
 
 _HOMES = {"Features": "base", "Batch": "batch"} | {
-    **dict.fromkeys(("batch_features", "build", "evaluate"), "values"),
+    **dict.fromkeys(("batch_features", "build", "environments", "evaluate", "fuse"), "values"),
     **dict.fromkeys(("NeighbourList", "Pairs", "find_pairs", "pair_vectors"), "neighbours"),
 }
 

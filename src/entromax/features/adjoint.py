@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from entromax.features.moments import PairMoments
+from entromax.features.moments import Layout, PairMoments
 from entromax.features.triple import TripleCorrelation
 
 
@@ -16,10 +16,9 @@ class Adjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, vectors: Tensor, centre: Tensor, n_atoms: int, moments: PairMoments, correlation: TripleCorrelation
+        ctx: Any, vectors: Tensor, layout: Layout, n_atoms: int, moments: PairMoments, correlation: TripleCorrelation
     ) -> Tensor:
         """Return the components [n_atoms, dim] for pair vectors [P, 3] in units of d_nn."""
-        layout = moments.arrange(vectors, centre, n_atoms)
         x = moments.forward(vectors, layout, n_atoms)
         ctx.save_for_backward(vectors, x)
         ctx.parts = (moments, correlation, layout)

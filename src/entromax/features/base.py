@@ -41,12 +41,23 @@ class Features(Protocol):
         Args:
             vectors: [P, 3] vectors from a centre to its neighbour, units of d_nn. Vectors longer than `cutoff` are
                 allowed and ignored. Differentiable.
-            centre: [P] long, index of the central atom of every vector. Any order.
+            centre: [P] long, index of the central atom of every vector. Any order. The same tensor may come again with
+                other vectors; a feature set may keep what follows from it, and from then on must not ask the device for
+                anything: that would stop a GPU in every step.
             n_atoms: Number of atoms; atoms without a neighbour get a row, too.
 
         Returns:
             [n_atoms, dim] features in the dtype of the feature set.
         """
+        ...
+
+
+@runtime_checkable
+class Fusible(Protocol):
+    """Features that can be compiled for a machine (`entromax.features.fused`); nothing that a feature set must be."""
+
+    def fuse(self) -> bool:
+        """Use compiled kernels from now on; return whether there are any."""
         ...
 
 

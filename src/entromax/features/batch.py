@@ -47,7 +47,8 @@ class Batch:
     @property
     def sizes(self) -> Tensor:
         """[S] long, number of atoms of every structure."""
-        return torch.bincount(self.system, minlength=self.n_systems)
+        ones = torch.ones_like(self.system)  # bincount would ask a GPU for the largest
+        return ones.new_zeros(self.n_systems).index_add(0, self.system, ones)
 
     @classmethod
     def from_atoms(
@@ -93,3 +94,13 @@ class Batch:
             cells=self.cells.to(dtype=dtype, device=device),
             system=self.system.to(device=device),
         )
+
+
+def choose(mask: Tensor, yes: Batch, no: Batch) -> Batch:
+    """Return the structures of ``yes`` where ``mask`` [S] is true, else those of ``no``."""
+    atoms = mask[yes.system][:, None]
+    return Batch(
+        torch.where(atoms, yes.positions, no.positions),
+        torch.where(mask[:, None, None], yes.cells, no.cells),
+        yes.system,
+    )

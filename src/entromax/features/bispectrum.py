@@ -29,7 +29,7 @@ bounded by one chunk of atoms.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -77,6 +77,7 @@ class Bispectrum:
             device: Where to compute.
         """
         import torch
+        from torch.utils.weak import WeakTensorKeyDictionary
 
         from entromax.features.moments import PairMoments
         from entromax.features.triple import TripleCorrelation
@@ -88,12 +89,21 @@ class Bispectrum:
         self.dim = len(self.triples)
         self._moments = PairMoments(cutoff, twojmax, rfac0, self.dtype, self.device)
         self._correlation = TripleCorrelation(self._moments.basis, self.triples, self.dtype, self.device)
+        self._layouts: Any = WeakTensorKeyDictionary()  # of centres that come again, step after step
+
+    def fuse(self) -> bool:
+        """Use kernels compiled for this machine from now on; return whether there are any."""
+        return self._correlation.fuse()
 
     def __call__(self, vectors: Tensor, centre: Tensor, n_atoms: int) -> Tensor:
         """Components [n_atoms, dim], differentiable once in `vectors` [P, 3]; see `Features`."""
         from entromax.features.adjoint import Adjoint
+        from entromax.features.moments import arrange
 
-        result: Tensor = Adjoint.apply(vectors.to(self.dtype), centre, n_atoms, self._moments, self._correlation)
+        known = self._layouts.get(centre)
+        if known is None or known[0] != n_atoms:
+            self._layouts[centre] = known = (n_atoms, arrange(centre, n_atoms))
+        result: Tensor = Adjoint.apply(vectors.to(self.dtype), known[1], n_atoms, self._moments, self._correlation)
         return result
 
 

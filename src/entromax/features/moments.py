@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from entromax.features.hypersphere import harmonics, moment_basis
-from entromax.features.workspace import Workspace
+from entromax.features.workspace import Workspace, chunk_size
 
-_CHUNK = 4096
-"""Pairs (with padding) handled at once: their factors, about 100 numbers each, should stay in the cache of a core."""
+_CHUNK = {"cpu": 4096, "cuda": 1 << 18}
+"""Pairs (with padding) handled at once: their factors, about 100 numbers each, should stay in the cache of a core, or
+keep a GPU busy."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Pairs within the cutoff in the order of computation: chunks of atoms with about equally many neighbours, padded.
+    """Pairs in the order of computation: chunks of atoms with about equally many neighbours, padded.
 
     Attributes:
         slots: [M] index of the pair in every slot; P where there is none.
@@ -29,30 +30,27 @@ class Layout:
     chunks: list[tuple[int, Tensor, int]]
 
 
-def arrange(vectors: Tensor, centre: Tensor, n_atoms: int, cutoff: float) -> Layout:
-    """Lay out the pairs [P, 3] with centres [P] that are shorter than the cutoff."""
-    inside = torch.nonzero(torch.einsum("pa,pa->p", vectors, vectors) < cutoff**2).flatten()
-    owner = centre[inside]
-    if bool((owner[1:] < owner[:-1]).any()):
-        order = torch.argsort(owner, stable=True)
-        inside, owner = inside[order], owner[order]
-    counts = torch.bincount(owner, minlength=n_atoms)
+def arrange(centre: Tensor, n_atoms: int) -> Layout:
+    """Lay out pairs by their centres [P]; asks the device for the numbers of neighbours."""
+    order = torch.argsort(centre, stable=True) if bool((centre[1:] < centre[:-1]).any()) else None
+    counts = torch.bincount(centre, minlength=n_atoms)
     starts = torch.cumsum(counts, 0) - counts
     atoms = torch.argsort(counts, descending=True)
     sorted_counts = counts[atoms].tolist()
-    inside = torch.nn.functional.pad(inside, (0, 1), value=len(vectors))
-    slots, chunks, first, position = [inside[:0]], [], 0, 0
+    slots, chunks, first, position = [centre[:0]], [], 0, 0
     busy = n_atoms - sorted_counts.count(0)
+    most = chunk_size(_CHUNK, centre.device)
     while position < busy:
         width = sorted_counts[position]
-        chosen = atoms[position : min(busy, position + max(1, _CHUNK // width))]
+        chosen = atoms[position : min(busy, position + max(1, most // width))]
         column = torch.arange(width, device=centre.device)
-        pairs = torch.where(column < counts[chosen][:, None], starts[chosen][:, None] + column, len(owner))
-        slots.append(inside[pairs.flatten()])
+        pairs = torch.where(column < counts[chosen][:, None], starts[chosen][:, None] + column, len(centre))
+        slots.append(pairs.flatten())
         chunks.append((first, chosen, width))
         first += pairs.numel()
         position += len(chosen)
-    return Layout(torch.cat(slots), chunks)
+    joined = torch.cat(slots)
+    return Layout(joined if order is None else torch.nn.functional.pad(order, (0, 1), value=len(order))[joined], chunks)
 
 
 class PairMoments:
@@ -74,10 +72,6 @@ class PairMoments:
         self._orders = torch.arange(2, twojmax + 1, dtype=dtype, device=device)[:, None, None]
         # A pair that is not there sits at the cutoff, where its weight vanishes.
         self._nobody = torch.tensor([[0.0, 0.0, cutoff]], dtype=dtype, device=device)
-
-    def arrange(self, vectors: Tensor, centre: Tensor, n_atoms: int) -> Layout:
-        """Lay out pairs for the two other methods."""
-        return arrange(vectors, centre, n_atoms, self._cutoff)
 
     def forward(self, vectors: Tensor, layout: Layout, n_atoms: int) -> Tensor:
         """Coefficients [n_atoms, D] from vectors [P, 3]."""
@@ -121,8 +115,9 @@ class PairMoments:
         rate = self._rfac0 * pi / self._cutoff
         cosine, sine = torch.cos(rate * distance), torch.sin(rate * distance)
         x, y, z = sine * unit
-        weight = 0.5 * (torch.cos(pi / self._cutoff * distance) + 1)
-        slope = -0.5 * pi / self._cutoff * torch.sin(pi / self._cutoff * distance)
+        inside = (distance < self._cutoff).to(distance.dtype)
+        weight = 0.5 * (torch.cos(pi / self._cutoff * distance) + 1) * inside
+        slope = -0.5 * pi / self._cutoff * torch.sin(pi / self._cutoff * distance) * inside
         return torch.stack([cosine, -z, y, -x, weight]), _Frame(unit, distance, cosine, sine, slope, rate)
 
     def _factors(self, table: Tensor, scratch: Workspace) -> _Factors:

@@ -88,10 +88,9 @@ class PowerSpectrum:
         import torch
 
         vectors = vectors.to(self.dtype)
-        inside = torch.nonzero(torch.einsum("pa,pa->p", vectors, vectors) < self.cutoff**2).flatten()
-        vectors, centre = vectors[inside], centre[inside]
         distance = torch.linalg.vector_norm(vectors, dim=1)
         unit = vectors / distance.clamp_min(torch.finfo(self.dtype).tiny)[:, None]
+        distance = distance.clamp(max=self.cutoff)  # from there on the damping is 0
         radial = (self._damping(distance)[:, None] * self._radial(distance)).view(-1, *self._shape)
         angular = real_harmonics(unit, self._shape[0] - 1)
         parts = []

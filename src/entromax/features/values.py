@@ -9,9 +9,10 @@ import torch
 from ase import Atoms
 
 from entromax.config.models import FeatureSettings
-from entromax.features.base import Features, FeatureSet
+from entromax.features.base import Features, FeatureSet, Fusible
 from entromax.features.batch import Batch
 from entromax.features.neighbours import Pairs, find_pairs, pair_vectors
+from entromax.features.slots import SlottedNeighbours
 from entromax.registry import FEATURES
 
 
@@ -23,6 +24,11 @@ def build(
     """Make the feature set that the configuration names."""
     chosen: FeatureSet = FEATURES[settings.name]
     return chosen.build(settings, dtype, torch.device(device))
+
+
+def fuse(features: Features) -> bool:
+    """Let features that can use kernels compiled for this machine from now on; return whether they do."""
+    return isinstance(features, Fusible) and features.fuse()
 
 
 def batch_features(batch: Batch, features: Features, pairs: Pairs | None = None) -> torch.Tensor:
@@ -37,6 +43,23 @@ def batch_features(batch: Batch, features: Features, pairs: Pairs | None = None)
         pairs = find_pairs(batch, features.cutoff)
     vectors = pair_vectors(batch.positions, batch.cells, batch.system, pairs)
     return features(vectors, pairs.i, batch.n_atoms)
+
+
+def environments(batch: Batch, features: Features, max_pairs: int = 200_000) -> torch.Tensor:
+    """Features [N, D] of a batch of small cells, without gradients, on the device of the batch.
+
+    Args:
+        batch: Structures in units of d_nn, of at most some 100 atoms each.
+        features: Feature set on the same device.
+        max_pairs: Neighbour pairs handled at once, unless one structure has more.
+    """
+    slots = SlottedNeighbours(features.cutoff, 0.0, 1, 0.0, max_pairs)(batch)
+    with torch.no_grad():
+        rows = [
+            features(slots.vectors[part.slots].to(features.dtype), part.centre, part.atoms.stop - part.atoms.start)
+            for part in slots.parts
+        ]
+    return torch.cat(rows)
 
 
 def evaluate(structures: Sequence[Atoms], features: Features, max_pairs: int = 200_000) -> np.ndarray:

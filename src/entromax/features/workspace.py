@@ -24,3 +24,8 @@ class Workspace:
             array = torch.empty(size, dtype=self._like.dtype, device=self._like.device)
             self._arrays[name] = array
         return array[:size].view(shape)
+
+
+def chunk_size(sizes: dict[str, int], device: torch.device) -> int:
+    """Return the number of rows handled at once on a device of this type."""
+    return sizes.get(device.type, sizes["cpu"])

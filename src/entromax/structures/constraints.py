@@ -40,10 +40,22 @@ def core_energy(vectors: Tensor, pair_system: Tensor, n_systems: int, core_radiu
     return vectors.new_zeros(n_systems).index_add(0, pair_system, 0.5 * overlap**2)
 
 
+def core_adjoint(vectors: Tensor, core_radius: float) -> Tensor:
+    """Return the gradient [P, 3] of the sum of :func:`core_energy` in the vectors."""
+    lengths = torch.linalg.vector_norm(vectors, dim=1).clamp(min=torch.finfo(vectors.dtype).tiny)
+    overlap = (1 - lengths / core_radius).clamp(min=0)
+    return (-overlap / core_radius / lengths)[:, None] * vectors
+
+
+def cell_volumes(cells: Tensor) -> Tensor:
+    """Return the volumes [S] of cells [S, 3, 3]; products, where ``torch.linalg`` would factorise."""
+    return (cells[:, 0] * torch.linalg.cross(cells[:, 1], cells[:, 2])).sum(dim=1).abs()
+
+
 def heights(cells: Tensor) -> Tensor:
     """Return the three heights [S, 3] of cells [S, 3, 3]: distances between opposite faces."""
     faces = torch.stack([torch.linalg.cross(cells[:, (k + 1) % 3], cells[:, (k + 2) % 3]) for k in range(3)], dim=1)
-    return torch.linalg.det(cells).abs()[:, None] / torch.linalg.vector_norm(faces, dim=2)
+    return cell_volumes(cells)[:, None] / torch.linalg.vector_norm(faces, dim=2)
 
 
 def volume_energy(cells: Tensor, sizes: Tensor, volume: Tensor) -> Tensor:
@@ -57,7 +69,7 @@ def volume_energy(cells: Tensor, sizes: Tensor, volume: Tensor) -> Tensor:
     Returns:
         [S] energies.
     """
-    logarithm = torch.log(torch.linalg.det(cells).abs() / sizes)
+    logarithm = torch.log(cell_volumes(cells) / sizes)
     low, high = torch.log(volume[..., 0] * (1 + VOLUME_MARGIN)), torch.log(volume[..., 1] * (1 - VOLUME_MARGIN))
     return 10 * ((low - logarithm).clamp(min=0) ** 2 + (logarithm - high).clamp(min=0) ** 2)
 
@@ -110,7 +122,7 @@ def hard_violations(
         volume: [S, 2] narrower bounds of v* for each structure; those of the settings when omitted.
     """
     bounds = torch.tensor(settings.volume, dtype=cells.dtype, device=cells.device) if volume is None else volume
-    v = torch.linalg.det(cells).abs() / sizes
+    v = cell_volumes(cells) / sizes
     return Violations(
         distance=closest < HARD_CORE * settings.core_radius,
         volume=(v < bounds[..., 0]) | (v > bounds[..., 1]),

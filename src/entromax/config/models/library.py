@@ -104,7 +104,17 @@ class OptimiserSettings(Settings):
     relax_steps: int = Field(40, ge=1, le=10_000, description="steps of the pre-relaxation on the soft core alone")
     max_pairs: int = Field(500_000, ge=10_000, description="neighbour pairs in memory at once; lower for a small GPU")
     push: float = Field(0.1, gt=0, le=1, description="entropic force at the start, the soft core giving up to 1 [1]")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: cuda when there is one")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: cuda when there is one; the log of the job says what was found and chosen"
+    )
+    gpu_share: float = Field(
+        1.0, gt=0, le=1, description="part of the memory of the GPU that a batch may take; lower when they share it [1]"
+    )
+    compile: bool = Field(
+        True,
+        description="compile the features for the machine, once (a minute or two, kept in ~/.cache/entromax or "
+        "ENTROMAX_CACHE), which makes them twice as fast; without a C++ compiler they run as they are",
+    )
     precision: Literal["float64", "float32"] = Field(
         "float32", description="floating point type of the features while optimising; the merge is always in float64"
     )
@@ -141,7 +151,9 @@ class LibrarySettings(Settings):
     reference_structures: int = Field(256, ge=16, description="random relaxed structures that fix the normalisation")
     rounds: int = Field(8, ge=1, le=1000, description="rounds; each starts from the merged state of the one before")
     batches: int = Field(8, ge=1, le=1000, description="independent batch jobs per round (GPU or CPU)")
-    structures_per_batch: int = Field(64, ge=1, le=4096, description="structures optimised together in one batch")
+    structures_per_batch: int = Field(
+        64, ge=1, le=65_536, description="structures optimised together in one batch; a large GPU wants some 10 000"
+    )
     crystals: int = Field(
         1000,
         ge=0,
