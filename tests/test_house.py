@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -139,3 +140,13 @@ def test_every_lock_holds_what_the_project_needs_there_in_the_tested_versions(pl
     needed = {canonicalize_name(r.name) for r in wanted if r.marker is None or r.marker.evaluate(there)}
     assert needed <= found.keys()
     assert ("quippy-ase" in found) == (platform != "Linux-aarch64")
+
+
+def test_the_conda_file_holds_what_the_project_needs_in_the_tested_versions() -> None:
+    """Conda itself cannot be had here: what its file asks for is all that is held."""
+    *by_conda, by_pip = yaml.safe_load((ROOT / "envs/entromax.yaml").read_text())["dependencies"]
+    found = {canonicalize_name(r.name): Version(str(r.specifier)[2:]) for r in map(Requirement, by_pip["pip"])}
+    assert found.items() <= pins(ROOT / "envs/requirements.lock").items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {canonicalize_name(Requirement(line).name) for line in project["dependencies"]}
+    assert needed <= found.keys() | {name.split()[0] for name in by_conda}
