@@ -45,7 +45,7 @@ POTMILL_SECONDS = 4.1
 
 VARIANTS = {
     "default": OptimiserSettings(),
-    "default, not compiled": OptimiserSettings(compile=False),
+    "default, compiled": OptimiserSettings(compile=True),
     "default, float64": OptimiserSettings(precision="float64"),
     "three harvests": OptimiserSettings(harvests=3),
     "80 steps": OptimiserSettings(steps=80),

@@ -27,7 +27,7 @@ SETTINGS = LibrarySettings(
     source="made",
     features=BispectrumSettings(twojmax=4),
     cells=CellSettings(atoms=[1, 5]),
-    optimiser=OptimiserSettings(steps=25, harvests=3, relax_steps=40, compile=False),
+    optimiser=OptimiserSettings(steps=25, harvests=3, relax_steps=40),
     reference_structures=64,
     rounds=2,
     batches=2,
@@ -125,9 +125,7 @@ def test_running_a_job_again_gives_the_same_bytes(campaign: Path, tmp_path: Path
 @pytest.mark.slow
 def test_number_of_threads_does_not_change_the_result(campaign: Path, tmp_path: Path) -> None:
     (tmp_path / "state_0.npz").write_bytes((campaign / "state_0.npz").read_bytes())
-    settings = SETTINGS.model_copy(
-        update={"optimiser": OptimiserSettings(steps=6, compile=False), "structures_per_batch": 8}
-    )
+    settings = SETTINGS.model_copy(update={"optimiser": OptimiserSettings(steps=6), "structures_per_batch": 8})
     before = torch.get_num_threads()
     results = []
     try:

@@ -111,9 +111,9 @@ class OptimiserSettings(Settings):
         1.0, gt=0, le=1, description="part of the memory of the GPU that a batch may take; lower when they share it [1]"
     )
     compile: bool = Field(
-        True,
+        False,
         description="compile the features for the machine, once (a minute or two, kept in ~/.cache/entromax or "
-        "ENTROMAX_CACHE), which makes them twice as fast; without a C++ compiler they run as they are",
+        "ENTROMAX_CACHE), for campaigns that make large libraries; without a C++ compiler they run as they are",
     )
     precision: Literal["float64", "float32"] = Field(
         "float32", description="floating point type of the features while optimising; the merge is always in float64"
