@@ -173,7 +173,8 @@ def test_a_label_job_stops_before_its_wall_time_and_goes_on_in_the_next_attempt(
 
 
 def test_a_restarted_snakemake_leaves_no_job_running_twice(cluster: Path, profile: Path, tmp_path: Path) -> None:
-    campaign = KillCampaign(tmp_path, structures=80, shards=2, reference={"engine": "emt"}, seconds=0.5)
+    # So slow that no job is done before the second Snakemake looks, however busy the machine; the rest is quick.
+    campaign = KillCampaign(tmp_path, structures=80, shards=2, reference={"engine": "emt"}, seconds=3)
     first = campaign.start(profile)
     wait_for(lambda: len(campaign.labels()) >= 4)
     first.kill()
@@ -181,6 +182,7 @@ def test_a_restarted_snakemake_leaves_no_job_running_twice(cluster: Path, profil
     orphans = {job["JobId"] for job in jobs(tmp_path) if job["JobState"] in ALIVE}
     assert orphans, "nothing was left running: the test shows nothing"
     before = campaign.labels()
+    campaign.seconds = 0.1
     assert campaign.start(profile).wait(timeout=600) == 0, (tmp_path / "snakemake.log").read_text()
     assert {job["JobState"] for job in jobs(tmp_path) if job["JobId"] in orphans} <= {"CANCELLED", "COMPLETED"}
     assert len(jobs(tmp_path)) == 4, "each shard is submitted once by each Snakemake"

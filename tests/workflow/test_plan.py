@@ -53,6 +53,7 @@ def test_a_library_of_ones_own_is_made_in_rounds_and_joined_by_crystals(tmp_path
 def test_layout_knows_where_the_rules_write(tmp_path: Path) -> None:
     """What `entromax status`, `inspect` and the reports look for is what the rules make, also of every extra stage."""
     settings = yaml.safe_load((ROOT / "tests/workflow/active.yaml").read_text())
+    settings["library"] = yaml.safe_load(EMT.read_text())["library"]
     settings["validation"] = {"transfer": {"structures": 10, "percents": [100]}, "properties": []}
     config = tmp_path / "all.yaml"
     config.write_text(yaml.safe_dump(settings))
