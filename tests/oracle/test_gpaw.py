@@ -1,5 +1,9 @@
 """GPAW labels against derivatives of their own energies, and against published values."""
 
+import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,7 @@ from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import load_engine
 from entromax.labels.engines.base import EngineUnavailableError, UnconvergedError
 from entromax.labels.engines.gpaw import GpawSettings
+from entromax.labels.isolation import processor_kernels
 from entromax.labels.run import label_structures
 from entromax.labels.store import stores
 from entromax.structures import with_sid
@@ -176,3 +181,18 @@ def test_a_data_set_that_gpaw_has_not_is_named_with_those_it_has(tmp_path: Path)
     settings = GpawSettings(valence=7)
     with pytest.raises(EngineUnavailableError, match="Be with 7 electrons; choose from 2, 4"):
         load_engine(settings).label(bulk("Be", "fcc", a=3.2), settings, 0, tmp_path / "text")
+
+
+def test_gpaws_linear_algebra_has_the_kernels_of_this_processor() -> None:
+    """Debian 12's OpenBLAS does not know processors of 2023 and would be five times slower."""
+    code = (
+        "import numpy, _gpaw, threadpoolctl;"
+        "found = threadpoolctl.threadpool_info();"
+        "assert len(found) > 1, found;"
+        "print({library['architecture'] for library in found if library['internal_api'] == 'openblas'})"
+    )
+    clean = {name: value for name, value in os.environ.items() if name != "OPENBLAS_CORETYPE"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=clean | processor_kernels(), capture_output=True, text=True, check=True
+    )
+    assert len(ast.literal_eval(run.stdout)) == 1, run.stdout

@@ -12,6 +12,8 @@ import sys
 import threading
 from types import TracebackType
 
+from threadpoolctl import threadpool_info
+
 from entromax.config.models import ReferenceSettings
 from entromax.labels.worker import Outcome, Task
 
@@ -19,6 +21,23 @@ SINGLE_THREAD = {
     name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 }
 """One thread per engine process: cells are small, and parallel work comes from many structures at once."""
+
+
+def processor_kernels() -> dict[str, str]:
+    """Return the variable that makes every OpenBLAS use the kernels that numpy's has chosen for this processor.
+
+    Numpy brings a new OpenBLAS. Engines are linked to that of the system, and one that is older than the processor
+    falls back to kernels of 2004: Debian 12's on a Xeon of 2023 multiplies matrices five times slower, and labels of
+    tungsten take a third longer. Nothing, where numpy has no OpenBLAS or the user has chosen.
+    """
+    if "OPENBLAS_CORETYPE" in os.environ:
+        return {}
+    chosen = {
+        library["architecture"]
+        for library in threadpool_info()
+        if library["internal_api"] == "openblas" and "numpy.libs" in library["filepath"]
+    }
+    return {"OPENBLAS_CORETYPE": chosen.pop()} if len(chosen) == 1 else {}
 
 
 class WorkerStoppedError(RuntimeError):
@@ -88,7 +107,12 @@ class Worker:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     # The path of this process, so that an uninstalled source tree works in the worker too.
-                    env={**os.environ, **SINGLE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                    env={
+                        **os.environ,
+                        **SINGLE_THREAD,
+                        **processor_kernels(),
+                        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+                    },
                 )
                 assert self._process.stdin is not None
                 pickle.dump(self._settings, self._process.stdin)
