@@ -47,9 +47,9 @@ VARIANTS = {
     "default": OptimiserSettings(),
     "default, compiled": OptimiserSettings(compile=True),
     "default, float64": OptimiserSettings(precision="float64"),
-    "three harvests": OptimiserSettings(harvests=3),
-    "80 steps": OptimiserSettings(steps=80),
-    "80 steps, nine harvests": OptimiserSettings(steps=80, harvests=9),
+    "40 steps, one harvest": OptimiserSettings(steps=40, harvests=1),
+    "60 steps, nine harvests": OptimiserSettings(steps=60, harvests=9),
+    "60 steps, nine harvests, compiled": OptimiserSettings(steps=60, harvests=9, compile=True),
 }
 DEFAULT = "default"
 

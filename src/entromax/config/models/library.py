@@ -26,7 +26,7 @@ class EntropySettings(Settings):
         4, ge=1, le=16, description="ranges of v*, equally wide in ln v*, that each get an entropy of their own [1]"
     )
     worth: float = Field(
-        0.5,
+        0.75,
         ge=0,
         le=1,
         description="information that a structure must bring to be accepted, over that of an average one of the "
@@ -93,13 +93,13 @@ class SeedSettings(Settings):
 class OptimiserSettings(Settings):
     """Joint optimisation of one batch."""
 
-    steps: int = Field(40, ge=1, le=10_000, description="optimiser steps per batch")
+    steps: int = Field(80, ge=1, le=10_000, description="optimiser steps per batch")
     harvests: int = Field(
-        1,
+        3,
         ge=1,
         le=100,
         description="how often structures are taken, at equal intervals from half of the steps to the last; 1: at the "
-        "end only; 3 gives more than twice as many in the same time, a little less diverse [1]",
+        "end only; many are fast and bring close relatives, docs/entropy_engine.md [1]",
     )
     relax_steps: int = Field(40, ge=1, le=10_000, description="steps of the pre-relaxation on the soft core alone")
     max_pairs: int = Field(500_000, ge=10_000, description="neighbour pairs in memory at once; lower for a small GPU")
