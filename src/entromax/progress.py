@@ -12,6 +12,7 @@ import pandas as pd
 
 from entromax.config.load import read_yaml
 from entromax.config.models import CampaignSettings
+from entromax.config.models.library import MADE_ONLY
 from entromax.labels.engines import physics_hash
 from entromax.labels.store import LabelStore
 from entromax.layout import CampaignFolder, shard_numbers
@@ -163,7 +164,15 @@ def rate(times: Sequence[float], now: float) -> float | None:
 def load_results(results: Path) -> CampaignSettings:
     """Return the settings saved with the results of a campaign.
 
+    How a library is made means nothing to a shipped one; what was saved of it, the defaults of another version perhaps,
+    is left out.
+
     Raises:
         ConfigError: there are none.
     """
-    return CampaignSettings.model_validate(read_yaml(CampaignFolder(results).config))
+    saved = read_yaml(CampaignFolder(results).config)
+    library = saved.get("library", {})
+    if library.get("source") == "shipped":
+        kept = {key: value for key, value in library.items() if key not in MADE_ONLY}
+        saved = saved | {"library": kept}
+    return CampaignSettings.model_validate(saved)

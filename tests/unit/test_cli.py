@@ -16,7 +16,7 @@ from entromax.labels.engines.emt import EmtSettings
 from entromax.labels.record import Attempt, Record
 from entromax.labels.run import label_structures
 from entromax.labels.store import LabelStore
-from entromax.progress import rate
+from entromax.progress import load_results, rate
 from entromax.runtime import write_yaml
 from entromax.structures import with_sid, write_structures
 
@@ -151,3 +151,12 @@ def test_status_counts_failures_by_reason_and_sizes_jobs(
 def test_rate_is_that_of_the_last_hour() -> None:
     assert rate([0.0, 5600.0, 6800.0], now=7400.0) == pytest.approx(4.0)
     assert rate([0.0, 5600.0], now=7400.0) is None
+
+
+def test_results_of_a_version_with_other_defaults_of_making_are_read(campaign: LabelStore, tmp_path: Path) -> None:
+    merged = load_campaign(CONFIG, origin="my.yaml", element_dirs=[ELEMENT_DIR])
+    merged["library"]["optimiser"]["steps"] += 1
+    with pytest.raises(ValueError, match="another version has saved other defaults"):
+        CampaignSettings.model_validate(merged)
+    write_yaml(tmp_path / "results/config.yaml", merged)
+    assert load_results(tmp_path / "results").library.source == "shipped"

@@ -182,7 +182,8 @@ class LibrarySettings(Settings):
         if changed:
             raise ValueError(
                 f"{', '.join(changed)}: the shipped library is made already, only version, shipped_order and "
-                "cells.atoms are left to choose; write source: made to make a library of your own"
+                "cells.atoms are left to choose; leave them out (another version has saved other defaults), or write "
+                "source: made to make a library of your own"
             )
         return self
 
