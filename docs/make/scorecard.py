@@ -5,7 +5,8 @@
 Reads results only; of several campaigns with the same element the last one counts. Writes the key ``elements`` of
 docs/results/scorecard.json and leaves all others alone. ``labels`` counts labels by pool, the ``config_type`` of the
 structures that the potential could be fitted to; ``dft_cpu_h`` are CPU hours of these and of the reference crystals,
-not those of properties by DFT. Of several potentials of a campaign the first one counts (or --potential).
+not those of properties by DFT. ``repeats`` (--repeats) are the same campaign with other seeds of split and fit. Of
+several potentials of a campaign the first one counts (or --potential).
 """
 
 import argparse
@@ -74,6 +75,7 @@ def collect(results: Path, potential: str | None) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="+", help="folders of results")
+    parser.add_argument("--repeats", type=Path, nargs="*", default=[], help="results of the same with other seeds")
     parser.add_argument("--potential", help="name of the potential; default: the first of each campaign")
     parser.add_argument("--json", type=Path, default=RESULTS / "scorecard.json")
     options = parser.parse_args()
@@ -81,6 +83,11 @@ def main() -> None:
     elements = known.get("elements", {})
     for folder in options.results:
         elements |= collect(folder, options.potential)
+    for folder in options.repeats:
+        for symbol, entry in collect(folder, options.potential).items():
+            kept = {"seed": read_yaml(folder / "config.yaml")["seed"]} | entry
+            others = [one for one in elements[symbol].get("repeats", []) if one["seed"] != kept["seed"]]
+            elements[symbol]["repeats"] = [*others, kept]
     made = provenance(config="docs/make/scorecard.py", seed=0)
     write_json(options.json, known | {"elements": elements, "provenance": made})
     for name, one in elements.items():
