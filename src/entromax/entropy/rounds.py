@@ -43,7 +43,7 @@ def structure_blocks(
         return [], np.empty(0, dtype=int)
     volumes = np.array([reduced_volume(atoms) for atoms in structures])
     sizes = np.array([len(atoms) for atoms in structures])
-    return state.blocks(evaluate(structures, features), sizes, volumes), state.stratum(volumes)
+    return state.blocks(evaluate(structures, features, small=True), sizes, volumes), state.stratum(volumes)
 
 
 def reference_sample(settings: LibrarySettings, *, seed: int, structures: str | Path, state: str | Path) -> None:
@@ -115,7 +115,7 @@ def maximise_batch(
     rng = np.random.default_rng(np.random.SeedSequence([seed, round, batch]))
     seeds = []
     for cells, count in _per_stratum(settings.cells, start.edges, settings.structures_per_batch):
-        seeds += relaxed_seeds(count, cells, rng, settings.optimiser.relax_steps, settings.seeds)
+        seeds += relaxed_seeds(count, cells, rng, settings.optimiser.relax_steps, settings.seeds, device)
     logger.info("round %d batch %d: %d seeds, %d atoms", round, batch, len(seeds), sum(map(len, seeds)))
     result = maximise(seeds, start, features, settings, device)
     finished = [with_sid(atoms) for atoms in result.structures]
@@ -158,7 +158,9 @@ def merge_round(
     start = load_state(state, settings)
     read = [atoms for path in candidates for atoms in read_structures(path)]
     unique = list({atoms.info["sid"]: atoms for atoms in reversed(read)}.values())[::-1]
-    blocks, strata = structure_blocks(unique, start, build(settings.features))
+    wish, share = settings.optimiser.device, settings.optimiser.gpu_share
+    device = choose_device("auto" if wish == "cuda" else wish, share)  # merges may run where there is no GPU
+    blocks, strata = structure_blocks(unique, start, build(settings.features, device=device))
     order, gains, end = accept(blocks, strata, start, settings.entropy.worth)
     accepted = [unique[k] for k in order]
     for atoms, gain in zip(accepted, gains, strict=True):

@@ -69,7 +69,12 @@ def _at_constant_volume(evaluation: Evaluation, batch: Batch) -> Direction:
 
 
 def relaxed_seeds(
-    n: int, cells: CellSettings, rng: np.random.Generator, steps: int, seeds: SeedSettings | None = None
+    n: int,
+    cells: CellSettings,
+    rng: np.random.Generator,
+    steps: int,
+    seeds: SeedSettings | None = None,
+    device: torch.device | str = "cpu",
 ) -> list[Atoms]:
     """Return ``n`` random structures that keep all hard bounds; those that cannot be relaxed are drawn anew.
 
@@ -79,6 +84,7 @@ def relaxed_seeds(
         rng: source of all randomness.
         steps: steps of the relaxation.
         seeds: mixture of kinds; random cells only when omitted.
+        device: where they are relaxed; drawn they are on the host, from ``rng``.
 
     Raises:
         ValueError: after many attempts there are still too few.
@@ -86,7 +92,7 @@ def relaxed_seeds(
     found: list[Atoms] = []
     for _ in range(_ATTEMPTS):
         drawn = random_structures(n - len(found), cells, rng, seeds)
-        batch, allowed = relax_core(Batch.from_atoms(drawn), cells, steps)
+        batch, allowed = relax_core(Batch.from_atoms(drawn, device=device), cells, steps)
         for atoms, seed, good in zip(batch.to_atoms(), drawn, allowed.tolist(), strict=True):
             if good:
                 relaxed = quantise(atoms)

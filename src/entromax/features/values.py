@@ -62,13 +62,16 @@ def environments(batch: Batch, features: Features, max_pairs: int = 200_000) -> 
     return torch.cat(rows)
 
 
-def evaluate(structures: Sequence[Atoms], features: Features, max_pairs: int = 200_000) -> np.ndarray:
+def evaluate(
+    structures: Sequence[Atoms], features: Features, max_pairs: int = 200_000, *, small: bool = False
+) -> np.ndarray:
     """Features of many structures without gradients.
 
     Args:
         structures: Periodic structures in units of d_nn.
         features: Feature set.
         max_pairs: About how many neighbour pairs are handled at once; bounds the memory.
+        small: All are cells of at most some 100 atoms: neighbours are searched where the features are.
 
     Returns:
         [sum of atoms, D] float64, rows in the order of the structures and of their atoms.
@@ -79,8 +82,11 @@ def evaluate(structures: Sequence[Atoms], features: Features, max_pairs: int = 2
     rows = [np.empty((0, features.dim))]
     with torch.no_grad():
         for part in _parts(structures, features.cutoff, max_pairs):
-            batch = Batch.from_atoms(part, features.dtype, features.device)
-            rows.append(batch_features(batch, features).cpu().double().numpy())
+            if small:
+                found = environments(Batch.from_atoms(part, torch.float64, features.device), features, max_pairs)
+            else:
+                found = batch_features(Batch.from_atoms(part, features.dtype, features.device), features)
+            rows.append(found.cpu().double().numpy())
     return np.concatenate(rows)
 
 

@@ -93,9 +93,8 @@ def _draw_size(cells: CellSettings, rng: np.random.Generator, sizes: str) -> int
 
 
 def _tall_enough(atoms: Atoms, cells: CellSettings) -> bool:
-    faces = [np.cross(atoms.cell[(k + 1) % 3], atoms.cell[(k + 2) % 3]) for k in range(3)]
-    tallest = max(float(np.linalg.norm(face)) for face in faces)
-    return atoms.get_volume() / tallest >= cells.min_height * (1 + HEIGHT_MARGIN)
+    heights = 1 / np.linalg.norm(np.linalg.inv(atoms.cell.array), axis=0)
+    return float(heights.min()) >= cells.min_height * (1 + HEIGHT_MARGIN)
 
 
 def _scaled(cell: np.ndarray, fractional: np.ndarray, volume: float) -> Atoms:
@@ -173,8 +172,9 @@ def random_symmetric(size: int, volume: float, cells: CellSettings, rng: np.rand
 def _distinct(fractional: np.ndarray) -> np.ndarray:
     """Return the points that differ modulo lattice vectors, in the order of their first appearance."""
     wrapped = np.round(fractional, 6) % 1.0
-    _, first = np.unique(wrapped, axis=0, return_index=True)
-    return fractional[np.sort(first)] % 1.0
+    order = np.lexsort(wrapped.T)  # stable: of equal points the first comes first
+    new = np.r_[True, (np.diff(wrapped[order], axis=0) != 0).any(axis=1)]
+    return fractional[np.sort(order[new])] % 1.0
 
 
 @cache

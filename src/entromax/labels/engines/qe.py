@@ -41,7 +41,9 @@ EMPTY = 0.5
 """Empty bands, relative to the occupied ones, where more than pw.x's own choice (0.2) are asked for."""
 POLARISED = 0.5
 """Polarisation of the valence that a spin-polarised calculation starts from."""
-OUTPUT = "espresso.pwo"
+OUTPUT, ERRORS = "espresso.pwo", "espresso.err"
+LONGEST = 300
+"""Characters of what an mpirun complains of that go into a message."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class QeEngine(Engine[QeSettings]):
             except FileNotFoundError as error:
                 raise EngineUnavailableError(f"qe: {settings.command!r} cannot be started ({error})") from error
             except subprocess.CalledProcessError as error:
-                raise _failure(_output(folder), error.returncode) from error
+                raise _failure(_output(folder), error.returncode, _output(folder, ERRORS)) from error
             finally:
                 output = _output(folder)
                 with text.open("a") as file:
@@ -250,19 +252,20 @@ def _require_one_run(output: str, command: str) -> None:
         )
 
 
-def _output(folder: Path) -> str:
-    path = folder / OUTPUT
+def _output(folder: Path, name: str = OUTPUT) -> str:
+    path = folder / name
     return path.read_text(errors="replace") if path.exists() else ""
 
 
-def _failure(output: str, code: int) -> Exception:
-    """Return the error that the output of a failed run stands for."""
+def _failure(output: str, code: int, complaints: str = "") -> Exception:
+    """Return the error that the output of a failed run stands for, or what the programs around it complained of."""
     if "convergence NOT achieved" in output:
         return UnconvergedError(_first(r"(convergence NOT achieved.*)", output))
     message = _first(r"Error in routine (.*\n.*)", output)
     if re.search(r"readpp|read_upf|pseudo", message):
         return EngineUnavailableError(f"reference.pseudopotential: pw.x cannot read it: {' '.join(message.split())}")
-    return RuntimeError(f"pw.x ended with exit code {code}: {' '.join(message.split()) or 'no message in its output'}")
+    words = " ".join(message.split()) or " ".join(complaints.split())[:LONGEST] or "no message in its output"
+    return RuntimeError(f"pw.x ended with exit code {code}: {words}")
 
 
 def _first(pattern: str, text: str) -> str:
