@@ -1,6 +1,6 @@
-"""Growth of a library from 100 to 20 000 structures: entropy, QUESTS entropy and time per structure.
+"""Growth of a library from 100 to 100 000 structures: entropy, QUESTS entropy, time and memory per structure.
 
-    python -m benchmarks.entropy.growth run growth_work --structures 20000
+    python -m benchmarks.entropy.growth run growth_work --structures 100000 --steps 60 --harvests 9
     python -m benchmarks.entropy.growth report growth_work
 
 `run` does what the campaign does, by the same functions: rounds of two batches, each in a process of its own, and a
@@ -25,52 +25,55 @@ import pandas as pd
 import torch
 from ase import Atoms
 
-from benchmarks.common import PICTURES, RESULTS, seconds
-from entromax.config.models import CellSettings, LibrarySettings
+from benchmarks.common import PICTURES, RESULTS, peak_megabytes, seconds
+from docs.make.pages import read_json
+from entromax.config.models import CellSettings, LibrarySettings, OptimiserSettings
 from entromax.entropy.diversity import BANDWIDTHS, quests_entropy
 from entromax.entropy.rounds import maximise_batch, merge_round, reference_sample
 from entromax.report.kit.style import BLUE, GREEN, VERMILION, figure
 from entromax.runtime import provenance, write_json
 from entromax.structures.io import read_structures
 
-SETTINGS = LibrarySettings(source="made", cells=CellSettings(atoms=[1, 8]), batches=2)
+BATCHES = 2
 SEED = 1
-NUMBERS = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000)
+NUMBERS = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
 QUESTS_ATOMS = 10_000
 """QUESTS costs the square of the number of environments: of larger sets a random sample of as many is judged."""
 
 
-def cpu_seconds(function: Callable[..., None], arguments: dict[str, Any]) -> float:
-    """Run one job and return the CPU seconds that it took."""
+def cpu_seconds(function: Callable[..., None], settings: LibrarySettings, arguments: dict[str, Any]) -> list[float]:
+    """Run one job and return the CPU seconds that it took, and the peak memory of its process so far [MB]."""
     torch.set_num_threads(1)
-    return seconds(lambda: function(SETTINGS, **arguments))
+    return [seconds(lambda: function(settings, **arguments)), peak_megabytes()]
 
 
-def run(folder: Path, structures: int) -> None:
+def run(folder: Path, structures: int, settings: LibrarySettings) -> None:
     """Grow the library round by round; every finished round has a `round.json`."""
     folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "settings.json", settings.model_dump(mode="json"))
     if not (folder / "state_0.npz").exists():
-        reference_sample(SETTINGS, seed=SEED, structures=folder / "random.extxyz", state=folder / "state_0.npz")
+        reference_sample(settings, seed=SEED, structures=folder / "random.extxyz", state=folder / "state_0.npz")
     number, have = 0, 0
-    with ProcessPoolExecutor(SETTINGS.batches) as pool:
+    with ProcessPoolExecutor(BATCHES) as pool:
         while have < structures:
             number += 1
             record = folder / f"round_{number}.json"
             if not record.exists():
-                write_json(record, one_round(folder, number, pool))
+                write_json(record, one_round(folder, number, settings, pool))
             have = json.loads(record.read_text())["structures"]
             print(number, record.read_text().replace("\n", ""), flush=True)
 
 
-def one_round(folder: Path, number: int, pool: ProcessPoolExecutor) -> dict[str, Any]:
+def one_round(folder: Path, number: int, settings: LibrarySettings, pool: ProcessPoolExecutor) -> dict[str, Any]:
     """Do one round and return its numbers."""
     begin = time.monotonic()
     start = folder / f"state_{number - 1}.npz"
-    candidates = [folder / f"candidates_{batch}.extxyz" for batch in range(1, SETTINGS.batches + 1)]
+    candidates = [folder / f"candidates_{batch}.extxyz" for batch in range(1, BATCHES + 1)]
     jobs = [
         pool.submit(
             cpu_seconds,
             maximise_batch,
+            settings,
             {
                 "state": start,
                 "seed": SEED,
@@ -82,9 +85,11 @@ def one_round(folder: Path, number: int, pool: ProcessPoolExecutor) -> dict[str,
         )
         for batch, path in enumerate(candidates, start=1)
     ]
-    batches = sum(job.result() for job in jobs)
-    merge = cpu_seconds(
+    batches = np.array([job.result() for job in jobs])
+    merge, peak = pool.submit(
+        cpu_seconds,
         merge_round,
+        settings,
         {
             "state": start,
             "candidates": candidates,
@@ -92,7 +97,7 @@ def one_round(folder: Path, number: int, pool: ProcessPoolExecutor) -> dict[str,
             "new_state": folder / f"state_{number}.npz",
             "summary": folder / "summary.json",
         },
-    )
+    ).result()
     summary = json.loads((folder / "summary.json").read_text())
     return {
         "round": number,
@@ -101,8 +106,9 @@ def one_round(folder: Path, number: int, pool: ProcessPoolExecutor) -> dict[str,
         "h_nats": summary["H_after"],
         "candidates": summary["candidates"],
         "accepted": summary["accepted"],
-        "cpu_batches": batches,
+        "cpu_batches": float(batches[:, 0].sum()),
         "cpu_merge": merge,
+        "peak_mb": max(peak, float(batches[:, 1].max())),
         "wall": time.monotonic() - begin,
     }
 
@@ -126,7 +132,7 @@ def report(folder: Path) -> None:
         "slowest_over_fastest": float(max(late) / min(late)),
         "cpu_seconds": float((rounds.cpu_batches + rounds.cpu_merge).sum()),
         "merge_milliseconds_per_candidate": per_candidate(rounds),
-        "settings": SETTINGS.model_dump(mode="json"),
+        "settings": read_json(folder / "settings.json"),
         "quests_atoms_at_most": QUESTS_ATOMS,
         "rounds": rounds.to_dict("records"),
         "provenance": provenance(config="benchmarks/entropy/growth.py", seed=SEED),
@@ -159,6 +165,7 @@ def milestones(rounds: pd.DataFrame) -> list[dict[str, Any]]:
                 "cpu_seconds_per_structure": float(cpu[here] - (cpu[last] if last >= 0 else 0.0)) / made,
                 "wall_seconds_per_structure": float(rounds.wall[since].sum()) / made,
                 "wall_seconds": float(rounds.wall[: here + 1].sum()),
+                "peak_mb": float(rounds.peak_mb[here]),
             }
         )
         last = here
@@ -217,9 +224,13 @@ def main() -> None:
     parser.add_argument("command", choices=["run", "report"])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--structures", type=int, default=20_000)
+    parser.add_argument("--steps", type=int, default=OptimiserSettings().steps)
+    parser.add_argument("--harvests", type=int, default=OptimiserSettings().harvests)
     arguments = parser.parse_args()
     if arguments.command == "run":
-        run(arguments.folder, arguments.structures)
+        options = OptimiserSettings(steps=arguments.steps, harvests=arguments.harvests)
+        settings = LibrarySettings(source="made", cells=CellSettings(atoms=[1, 8]), optimiser=options)
+        run(arguments.folder, arguments.structures, settings)
     else:
         report(arguments.folder)
 
