@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from entromax.entropy import selection as selection_module
 from entromax.entropy.functional import EntropyFunctional
 from entromax.entropy.ordering import (
     DIFFERENT,
@@ -154,7 +155,9 @@ def test_gradient_of_the_functional_agrees_with_finite_differences(rows: str) ->
     assert float(h) == pytest.approx(joint.h(), abs=1e-10)
 
 
-def test_lazy_greedy_selection_equals_exhaustive_selection() -> None:
+@pytest.mark.parametrize("window", [1024, 5])
+def test_lazy_greedy_selection_equals_exhaustive_selection(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection_module, "_WINDOW", window)
     blocks = _blocks(60)
     state, left, expected = _state(), list(range(60)), []
     while left:
@@ -195,7 +198,9 @@ def test_prefixes_of_the_greedy_order_beat_those_of_random_orders() -> None:
         assert ordered[-1] == pytest.approx(random[-1], abs=1e-9)
 
 
-def test_greedy_choice_per_row_takes_the_largest_gain_per_row_of_all() -> None:
+@pytest.mark.parametrize("window", [1024, 5])
+def test_greedy_choice_per_row_takes_the_largest_gain_of_all(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection_module, "_WINDOW", window)
     blocks = _blocks(60)
     state, left, expected = _state(), list(range(60)), []
     while left:

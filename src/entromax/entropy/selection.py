@@ -11,6 +11,9 @@ from entromax.entropy.state import EntropyState, joint_log_det_gain
 from entromax.entropy.strata import DatasetState
 
 _CHUNK = 32
+"""Structures that are evaluated at once."""
+_WINDOW = 1024
+"""Structures that are compared in every step."""
 
 
 @dataclass(frozen=True)
@@ -57,29 +60,22 @@ def greedy(
         apart: leave out what has a row closer than this to one of a structure chosen before it [root mean square over
             the features]; 0: leave out none.
     """
-    sizes = np.array([len(y) for y in blocks], dtype=int)
-    share = sizes if per_row else np.ones_like(sizes)
     rows = _Rows.of(blocks, state.dim) if apart else None
-    bound = np.full(len(blocks), np.inf)
-    fresh = np.zeros(len(blocks), dtype=bool)
-    left = np.ones(len(blocks), dtype=bool)
+    candidates = _Candidates(blocks, state, worth, per_row)
     order: list[int] = []
     gains: list[float] = []
-    while left.any():
-        cost = 0.5 * state.dim * np.log((state.n + sizes) / max(state.n, 1))
-        least = worth * cost
-        best = _best(blocks, state, bound, fresh, left, least, share)
-        if only_positive and bound[best] <= least[best]:
+    while candidates.left.any():
+        best, gain, enough = candidates.best(state)
+        if only_positive and not enough:
             break
         order.append(best)
-        gains.append(float(bound[best] - cost[best]))
-        if state.n == 0:  # the empty state counts one row of regularisation that later ones do not: no valid bound
-            bound[:] = np.inf
-        left[best] = False
+        gains.append(gain)
+        candidates.left[best] = False
         if rows is not None:
-            left[rows.near(blocks[best], apart)] = False
-        fresh[:] = False
-        state = state.add([blocks[best]])
+            candidates.left[rows.near(blocks[best], apart)] = False
+        first, state = state.n == 0, state.add([blocks[best]])
+        if first:  # the empty state counts one row of regularisation that later ones do not: no valid bound
+            candidates.evaluate(np.flatnonzero(candidates.left), state)
     return Selection(np.array(order, dtype=int), np.array(gains), state)
 
 
@@ -153,23 +149,69 @@ class _Rows:
         return np.unique(self.owner[(squared < apart**2 * block.shape[1]).any(axis=1)])
 
 
-def _best(
-    blocks: Sequence[np.ndarray],
-    state: EntropyState,
-    bound: np.ndarray,
-    fresh: np.ndarray,
-    left: np.ndarray,
-    cost: np.ndarray,
-    share: np.ndarray,
-) -> int:
-    """Return the remaining structure of largest gain over share; tightens ``bound`` and marks ``fresh`` in place."""
-    while True:
-        value = np.where(left, (bound - cost) / share, -np.inf)
-        best = int(np.argmax(value))
-        if fresh[best]:
-            return best
-        stale = np.flatnonzero(left & ~fresh)
-        if len(stale) > _CHUNK and np.isfinite(value[stale]).all():
-            stale = stale[np.argpartition(-value[stale], _CHUNK)[:_CHUNK]]
-        bound[stale] = joint_log_det_gain(state.moment, state.n, state.eps, [blocks[int(k)] for k in stale])
-        fresh[stale] = True
+class _Candidates:
+    """What is left to choose from. Most of them wait outside a window of the best until these have fallen below them.
+
+    Attributes:
+        left: [S] true where a structure can still be chosen.
+    """
+
+    def __init__(
+        self, blocks: Sequence[np.ndarray], state: EntropyState, worth: float | np.ndarray, per_row: bool
+    ) -> None:
+        """Evaluate all."""
+        sizes = np.array([len(y) for y in blocks], dtype=int)
+        kinds, self._kind = np.unique(
+            np.stack([sizes, np.broadcast_to(worth, len(sizes))]), axis=1, return_inverse=True
+        )
+        self._sizes, self._worths = kinds
+        self._share = self._sizes if per_row else np.ones_like(self._sizes)
+        self._blocks = blocks
+        self._bound = np.full(len(blocks), np.inf)
+        self._seen = np.full(len(blocks), -1)
+        self._window = np.empty(0, dtype=int)
+        self._outside = np.full(len(self._sizes), np.inf)
+        self.left = np.ones(len(blocks), dtype=bool)
+        self.evaluate(np.arange(len(blocks)), state)
+
+    def evaluate(self, which: np.ndarray, state: EntropyState) -> None:
+        """Find the first part of the gain of some."""
+        self._bound[which] = joint_log_det_gain(state.moment, state.n, state.eps, [self._blocks[int(k)] for k in which])
+        self._seen[which] = state.n
+        if len(which) > _CHUNK:
+            self._window = np.empty(0, dtype=int)
+
+    def best(self, state: EntropyState) -> tuple[int, float, bool]:
+        """Return the structure of largest gain (over its rows), its gain in H, and whether it is worth it."""
+        cost = 0.5 * state.dim * np.log((state.n + self._sizes) / max(state.n, 1))
+        least = self._worths * cost
+        while True:
+            self._window = self._window[self.left[self._window]]
+            if not len(self._window):
+                self._open_window(least)
+            value = self._value(self._window, least)
+            if value.max() < ((self._outside - least) / self._share).max():
+                self._open_window(least)
+                value = self._value(self._window, least)
+            best = int(self._window[np.argmax(value)])
+            if self._seen[best] == state.n:
+                kind = self._kind[best]
+                return best, float(self._bound[best] - cost[kind]), bool(self._bound[best] > least[kind])
+            stale = np.flatnonzero(self._seen[self._window] != state.n)
+            if len(stale) > _CHUNK:
+                stale = stale[np.argpartition(-value[stale], _CHUNK)[:_CHUNK]]
+            self.evaluate(self._window[stale], state)
+
+    def _value(self, which: np.ndarray, least: np.ndarray) -> np.ndarray:
+        kind = self._kind[which]
+        return (self._bound[which] - least[kind]) / self._share[kind]
+
+    def _open_window(self, least: np.ndarray) -> None:
+        """Take the best; of what stays outside keep the largest bound of each kind."""
+        self._window = np.flatnonzero(self.left)
+        self._outside[:] = -np.inf
+        if len(self._window) > _WINDOW:
+            chosen = np.argpartition(-self._value(self._window, least), _WINDOW)
+            outside = self._window[chosen[_WINDOW:]]
+            np.maximum.at(self._outside, self._kind[outside], self._bound[outside])
+            self._window = np.sort(self._window[chosen[:_WINDOW]])
