@@ -33,9 +33,6 @@ HOT = 6.0
 """A kinetic temperature above so many times the wanted one is a runaway; the start is at twice it."""
 DRIFT_LIMIT = 5.0
 """An NVE run whose total energy drifts faster than this is not conservative [meV/atom/ps]."""
-RELAXATION_STEP = 0.05
-"""Longest step of a relaxation [Å]: with FIRE's own 0.2 atoms jump over a sound repulsion and end closer than any force
-would bring them, first where bonds are short (carbon)."""
 MAX_GROWTH = 10.0
 """A relaxed cell that grows beyond so many times its volume has evaporated."""
 MAX_FORCE = 1e4
@@ -233,7 +230,7 @@ def relaxation(
     atoms.calc = calculator
     radius = covalent_radii[atoms.numbers[0]]
     limits = Limits(settings.min_distance_ratio * 2 * radius, floor)
-    optimiser = FIRE(UnitCellFilter(atoms), logfile=None, maxstep=RELAXATION_STEP)
+    optimiser = FIRE(UnitCellFilter(atoms), logfile=None)
     reason, converged = "", False
     try:
         # One step at a time: what runs away is seen before its neighbour list fills the memory.
