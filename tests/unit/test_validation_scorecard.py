@@ -179,6 +179,10 @@ def test_only_unseen_library_structures_near_the_crystals_count() -> None:
     assert not nothing.values and "none within 1 eV/atom" in nothing.absent["unseen_energy"]
     broken = measure_unseen(*errors_of([low | {"finite": False}]), fits, 1.0)
     assert "no finite energy" in broken.failures["unseen_forces"]
+    structures, forces = errors_of([low])
+    forces[["reference", "potential"]] *= 1e-6
+    crystals = measure_unseen(structures, forces, fits, 1.0)
+    assert "unseen_forces" not in crystals.values and "without forces" in crystals.absent["unseen_forces"]
 
 
 def test_a_crystal_that_falls_apart_fails_with_its_reason() -> None:
