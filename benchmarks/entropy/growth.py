@@ -216,7 +216,7 @@ def plot(table: pd.DataFrame, path: Path) -> None:
         right.grid(visible=False)
         right.set_ylabel("entropy [nats]")
         lines = axes.get_lines()[:1] + right.get_lines()
-        axes.legend(lines, [str(line.get_label()) for line in lines], loc="lower right")
+        axes.legend(lines, [str(line.get_label()) for line in lines], loc="upper left")
 
 
 def main() -> None:
