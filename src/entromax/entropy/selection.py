@@ -175,7 +175,7 @@ class _Candidates:
         self.evaluate(np.arange(len(blocks)), state)
 
     def evaluate(self, which: np.ndarray, state: EntropyState) -> None:
-        """Find the first part of the gain of some."""
+        """Find the first part of the gain of some; after many at once another window is due."""
         self._bound[which] = joint_log_det_gain(state.moment, state.n, state.eps, [self._blocks[int(k)] for k in which])
         self._seen[which] = state.n
         if len(which) > _CHUNK:
