@@ -54,6 +54,21 @@ class Limits:
     temperature: float = np.inf
 
 
+def closest_allowed(crystal: Atoms, settings: RobustnessSettings) -> float:
+    """Return the distance below which a pair is unphysical [Å].
+
+    It is a part of the covalent diameter, or of the shortest distance in the crystal where the crystal is denser than
+    that: tungsten's atoms are 2.74 Å apart, their covalent diameter is 3.24 Å, and at 3000 K published potentials
+    bring pairs within 2.2 Å.
+
+    Args:
+        crystal: ground state at equilibrium.
+        settings: which part.
+    """
+    diameter = 2 * float(covalent_radii[crystal.numbers[0]])
+    return settings.min_distance_ratio * min(diameter, shortest_distance(crystal))
+
+
 def judge(atoms: Atoms, limits: Limits) -> str:
     """Return why the present state of ``atoms`` is unphysical, or an empty string."""
     potential, forces = atoms.get_potential_energy() / len(atoms), atoms.get_forces()
@@ -135,7 +150,7 @@ def hot_run(
     atoms = start.copy()
     atoms.set_cell(atoms.cell * compression ** (1 / 3), scale_atoms=True)
     radius = covalent_radii[atoms.numbers[0]]
-    distance = settings.min_distance_ratio * 2 * radius
+    distance = closest_allowed(start, settings)
     row: dict[str, Any] = {"temperature": temperature, "compression": compression, "atoms": len(atoms)}
     if shortest_distance(atoms, distance) < distance:
         reason = f"the perfect crystal is already closer than {distance:.2f} Å"
@@ -187,7 +202,7 @@ def nve_run(
     atoms.calc = calculator
     _thermalise(atoms, 2 * temperature, rng)
     rise = RUNAWAY_BASE + RUNAWAY_THERMAL * units.kB * temperature
-    distance = settings.min_distance_ratio * 2 * covalent_radii[atoms.numbers[0]]
+    distance = closest_allowed(start, settings)
     limits = Limits(distance, floor, atoms.get_potential_energy() / len(atoms) + rise, HOT * temperature)
     energies: list[float] = []
 
@@ -216,9 +231,21 @@ def nve_run(
 
 
 def relaxation(
-    start: Atoms, calculator: BaseCalculator, *, floor: float, settings: RobustnessSettings, watch: Watch = nobody
+    start: Atoms,
+    calculator: BaseCalculator,
+    *,
+    limits: Limits,
+    steps: int,
+    watch: Watch = nobody,
 ) -> dict[str, Any]:
     """Relax positions and cell of a random structure and tell whether it ends in a physical one.
+
+    Args:
+        start: random cell.
+        calculator: the potential.
+        limits: pair distance and lowest energy.
+        steps: after which it ends.
+        watch: is shown the physical states.
 
     Returns:
         One row: ``atoms``, ``state`` (``physical`` or ``failed``), ``reason``, ``steps``, ``converged`` (forces and
@@ -229,12 +256,11 @@ def relaxation(
     atoms = start.copy()
     atoms.calc = calculator
     radius = covalent_radii[atoms.numbers[0]]
-    limits = Limits(settings.min_distance_ratio * 2 * radius, floor)
     optimiser = FIRE(UnitCellFilter(atoms), logfile=None)
     reason, converged = "", False
     try:
         # One step at a time: what runs away is seen before its neighbour list fills the memory.
-        for done in optimiser.irun(fmax=0.1, steps=settings.relaxation_steps):
+        for done in optimiser.irun(fmax=0.1, steps=steps):
             converged, reason = bool(done), judge(atoms, limits) or _burst(start, atoms)
             if reason:
                 break

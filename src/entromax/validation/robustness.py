@@ -13,7 +13,6 @@ import pandas as pd
 import torch
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
-from ase.data import covalent_radii
 from threadpoolctl import threadpool_limits
 
 from entromax.config.models import CellSettings, RobustnessSettings
@@ -24,7 +23,9 @@ from entromax.structures.io import read_structures
 from entromax.structures.random_cells import random_cell
 from entromax.validation.dynamics import (
     HOLE_MARGIN,
+    Limits,
     Watch,
+    closest_allowed,
     hot_run,
     nobody,
     nve_run,
@@ -104,9 +105,9 @@ def run_task(
     probe.calc = calculator
     floor = probe.get_potential_energy() / len(probe) - HOLE_MARGIN
     if task.kind == "relaxation":
-        distance = settings.min_distance_ratio * 2 * covalent_radii[crystal.numbers[0]]
-        start = random_start(crystal, distance, rng)
-        row = relaxation(start, calculator, floor=floor, settings=settings, watch=watch)
+        limits = Limits(closest_allowed(crystal, settings), floor)
+        start = random_start(crystal, limits.distance, rng)
+        row = relaxation(start, calculator, limits=limits, steps=settings.relaxation_steps, watch=watch)
     elif task.kind == CRYSTAL:
         large = supercell(crystal, settings.crystal_atoms, symmetric=False)
         row = crystal_run(large, calculator, floor=floor, settings=settings, rng=rng, watch=watch)

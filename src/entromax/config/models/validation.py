@@ -24,7 +24,11 @@ class RobustnessSettings(Settings):
     steps: int = Field(500, ge=10, description="steps per run")
     timestep: float = Field(2.0, gt=0, le=10, description="time step [fs]")
     min_distance_ratio: float = Field(
-        0.7, gt=0, le=1, description="unphysical below this part of covalent diameter [1]"
+        0.7,
+        gt=0,
+        le=1,
+        description="unphysical below this part of the covalent diameter, or of the shortest distance of the crystal "
+        "where that is less [1]",
     )
     repeats: int = Field(1, ge=1, le=1000, description="independent runs at each temperature and compression")
     relaxations: int = Field(0, ge=0, le=10_000, description="random cells of up to 8 atoms that are relaxed")

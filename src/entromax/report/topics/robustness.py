@@ -115,7 +115,8 @@ def section(results: ElementResults) -> Section:
         "Robustness",
         f"Molecular dynamics of at least {robust.atoms} atoms for {robust.steps} steps of {robust.timestep:g} fs "
         "from the perfect crystal. A run fails when atoms come closer than "
-        f"{robust.min_distance_ratio:g} of their covalent diameter, when energy or forces are not finite, "
+        f"{robust.min_distance_ratio:g} of their covalent diameter (or of the crystal's shortest distance, if less), "
+        "when energy or forces are not finite, "
         "or when energy or temperature run away.",
         blocks,
     )
