@@ -3,10 +3,13 @@
     python -m docs.make.scorecard results/aluminium results/eight_elements
 
 Reads results only; of several campaigns with the same element the last one counts. Writes the key ``elements`` of
-docs/results/scorecard.json and leaves all others alone. ``labels`` counts labels by pool, the ``config_type`` of the
-structures that the potential could be fitted to; ``dft_cpu_h`` are CPU hours of these and of the reference crystals,
-not those of properties by DFT. ``repeats`` (--repeats) are the same campaign with other seeds of split and fit. Of
-several potentials of a campaign the first one counts (or --potential).
+docs/results/scorecard.json, and adds to ``learning_curve``. ``labels`` counts labels by pool, the ``config_type`` of
+the structures that the potential could be fitted to; ``dft_cpu_h`` are CPU hours of these and of the reference
+crystals, not those of properties by DFT. ``repeats`` (--repeats) are the same campaign with other seeds of split and
+fit. Of several potentials of a campaign the first one counts (or --potential).
+
+The key ``learning_curve`` keeps what every number of labels gave, by element and for all seeds: an entry that more
+labels replace stays there as a point. --earlier takes the points of older versions of the file.
 """
 
 import argparse
@@ -72,15 +75,49 @@ def collect(results: Path, potential: str | None) -> dict[str, Any]:
     return found
 
 
+def curve_point(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return what one set of labels gave: rows that pass, of those judged, and all values, one for each seed."""
+    cards = [card["metrics"] for card in (entry, *entry.get("repeats", []))]
+    values: dict[str, list[float | None]] = {}
+    for row in (row for card in cards for row in card):
+        unseen = row["metric"].startswith("unseen")  # its quantity says how many structures, and they differ by seed
+        values.setdefault(row["metric"] if unseen else f"{row['metric']}: {row['quantity']}", []).append(
+            row["potential"]
+        )
+    return {
+        "labels": entry["labels"],
+        "training_structures": entry["training_structures"],
+        "commit": entry["provenance"]["commit"],
+        "passes": [sum(row["passes"] is True for row in card) for card in cards],
+        "judged": [sum(row["passes"] is not None for row in card) for card in cards],
+        "values": values,
+    }
+
+
+def extend_curves(
+    curves: dict[str, list[dict[str, Any]]], elements: dict[str, dict[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the learning curves with a point of every entry, fewest labels first; it replaces one of equal labels."""
+    found = dict(curves)
+    for symbol, entry in elements.items():
+        others = [one for one in found.get(symbol, []) if one["labels"] != entry["labels"]]
+        found[symbol] = sorted([*others, curve_point(entry)], key=lambda one: sum(one["labels"].values()))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="+", help="folders of results")
     parser.add_argument("--repeats", type=Path, nargs="*", default=[], help="results of the same with other seeds")
+    parser.add_argument("--earlier", type=Path, nargs="*", default=[], help="older versions of the file, oldest first")
     parser.add_argument("--potential", help="name of the potential; default: the first of each campaign")
     parser.add_argument("--json", type=Path, default=RESULTS / "scorecard.json")
     options = parser.parse_args()
     known = read_json(options.json)
-    elements = known.get("elements", {})
+    elements = dict(known.get("elements", {}))
+    curves = known.get("learning_curve", {})
+    for older in [*map(read_json, options.earlier), known]:
+        curves = extend_curves(curves, older.get("elements", {}))
     for folder in options.results:
         elements |= collect(folder, options.potential)
     for folder in options.repeats:
@@ -89,7 +126,8 @@ def main() -> None:
             others = [one for one in elements[symbol].get("repeats", []) if one["seed"] != kept["seed"]]
             elements[symbol]["repeats"] = [*others, kept]
     made = provenance(config="docs/make/scorecard.py", seed=0)
-    write_json(options.json, known | {"elements": elements, "provenance": made})
+    curves = extend_curves(curves, elements)
+    write_json(options.json, known | {"elements": elements, "learning_curve": curves, "provenance": made})
     for name, one in elements.items():
         failing = [row["metric"] for row in one["metrics"] if row["passes"] is False]
         print(f"{name}: {'passes' if one['passed'] else 'does not pass'} {sorted(set(failing)) or ''}")

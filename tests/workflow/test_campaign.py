@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from docs.make.scorecard import collect
+from docs.make.scorecard import collect, extend_curves
 from entromax.cli import main
 from entromax.config import load_campaign
 from entromax.structures.io import read_structures, write_structures
@@ -101,6 +101,10 @@ def test_scorecards_are_collected_with_labels_and_their_cost(emt_campaign: Path)
     assert 0 < entry["training_structures"] < 20
     card = json.loads((emt_campaign / "results/Al/validation/gap/scorecard.json").read_text())
     assert entry["passed"] == card["passed"] and len(entry["metrics"]) == len(card["rows"])
+    fewer = entry | {"labels": {"library": 5}, "repeats": [entry]}
+    curve = extend_curves(extend_curves({}, {"Al": entry}), {"Al": fewer})["Al"]
+    assert [one["labels"]["library"] for one in curve] == [5, 20] and len(curve[0]["passes"]) == 2
+    assert curve == extend_curves({"Al": curve}, {"Al": entry})["Al"]
 
 
 def test_nothing_is_left_to_do(emt_campaign: Path) -> None:
