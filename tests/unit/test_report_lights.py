@@ -117,7 +117,7 @@ def test_the_verdict_is_that_of_the_scorecard() -> None:
     good = judge(LABELLED, potential(scorecard=card()))
     assert good.light.colour == "green" and good.findings == [] and "Not tested" in good.note
     bad = judge(LABELLED, potential(scorecard=card(passes=False, potential=33.0, reference=78.0, threshold="± 12 %")))
-    assert bad.light.colour == "red" and "1 row of its scorecard fail" in bad.title
+    assert bad.light.colour == "red" and "1 row of its scorecard fails" in bad.title
     assert bad.findings[0].text == "B: bulk modulus of fcc [GPa]: 33.0 against 78.0 (WIEN2k), allowed is ± 12 %."
     gap = judge(LABELLED, potential(scorecard=card(passes=None, potential=None, reason="not run")))
     assert gap.light.colour == "none" and gap.findings[0].text.endswith("not run.")

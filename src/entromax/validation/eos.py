@@ -89,15 +89,14 @@ def potential_energies(structures: Sequence[Atoms], calculator: BaseCalculator) 
     return np.array(energies)
 
 
-def wide_scan(atoms: Atoms, volume: float, calculator: BaseCalculator) -> tuple[np.ndarray, np.ndarray]:
-    """Return volumes [Å^3/atom] and energies [eV/atom] of a crystal scaled to ``WIDE_RATIOS`` of ``volume``."""
-    volumes = WIDE_RATIOS * volume
+def scaled_energies(atoms: Atoms, volumes: np.ndarray, calculator: BaseCalculator) -> np.ndarray:
+    """Return the energies [eV/atom] of a crystal scaled to some volumes [Å^3/atom]."""
     scaled = []
     for target in volumes:
         copy = atoms.copy()
         copy.set_cell(atoms.cell * (target * len(atoms) / atoms.get_volume()) ** (1 / 3), scale_atoms=True)
         scaled.append(copy)
-    return volumes, potential_energies(scaled, calculator)
+    return potential_energies(scaled, calculator)
 
 
 def count_minima(energies: np.ndarray, depth: float = HOLE_DEPTH) -> int:
@@ -141,14 +140,18 @@ def compare_crystal(
     fits = {"reference": fit_birch_murnaghan(volumes, labelled), "potential": fit_birch_murnaghan(volumes, own)}
     centre = fits["reference"].volume or float(volumes[int(np.argmin(labelled))])
     middle = ordered[int(np.argmin(np.abs(volumes - centre)))]
-    wide_volumes, wide = wide_scan(middle, centre, calculator)
-    curves = [("reference", "points", volumes, labelled), ("potential", "points", volumes, own)]
-    curves.append(("potential", "wide", wide_volumes, wide))
+    wide_volumes, grid = WIDE_RATIOS * centre, np.linspace(volumes.min(), volumes.max(), 41)
+    wide = scaled_energies(middle, wide_volumes, calculator)
+    curves = [
+        ("reference", "points", volumes, labelled),
+        ("potential", "points", volumes, own),
+        ("potential", "curve", grid, scaled_energies(middle, grid, calculator)),
+        ("potential", "wide", wide_volumes, wide),
+    ]
     rows: list[dict[str, Any]] = [{"source": source, **asdict(fit)} for source, fit in fits.items()]
     rows[1]["minima"] = count_minima(wide)
     rows[1]["wide_minimum_volume"] = float(wide_volumes[int(np.argmin(wide))])
     zero = fits["reference"].energy if fits["reference"].energy is not None else float(labelled.min())
-    grid = np.linspace(volumes.min(), volumes.max(), 41)
     for source, eos in equations_of_state(symbol, crystal).items():
         energies = birch_murnaghan(grid, zero, eos.volume, eos.bulk_modulus, eos.derivative)
         curves.append((source, "curve", grid, energies))

@@ -72,7 +72,7 @@ def _summary(results: ElementResults, verdicts: list[Verdict]) -> Summary:
     cards.append(Fact(_hours(hours), "time spent on labels"))
     opening = {
         "green": "The scorecard is passed.",
-        "red": "Some rows of the scorecard fail. They are listed first: a user of the potential must know them.",
+        "red": "The scorecard is not passed: what fails stands below it, and a user of the potential must know it.",
         "none": "The scorecard is not complete.",
     }[worst(verdict.light for verdict in verdicts).colour]
     return Summary(opening, cards, verdicts, scorecard.blocks(results))

@@ -21,8 +21,8 @@ def judge(results: ElementResults, potential: PotentialResults) -> Verdict:
     if card.passed:
         return Verdict(Light("green"), f"{potential.name}: passes its scorecard", found, NOT_TESTED)
     if card.failing:
-        rows = "row" if len(card.failing) == 1 else "rows"
-        title = f"{potential.name}: do not trust it here; {len(card.failing)} {rows} of its scorecard fail"
+        fails = "row of its scorecard fails" if len(card.failing) == 1 else "rows of its scorecard fail"
+        title = f"{potential.name}: do not trust it here; {len(card.failing)} {fails}"
         return Verdict(Light("red"), title, found, NOT_TESTED)
     title = f"{potential.name}: not fully tested; {len(card.missing)} rows of its scorecard are missing"
     return Verdict(Light("none"), title, found, NOT_TESTED)

@@ -47,8 +47,8 @@ def _draw_crystal(axes: Axes, curves: pd.DataFrame, name: str, colour: str) -> N
     """Draw one crystal: reference as markers, potential as a line, its wide scan as a thin one."""
     of = curves[curves["crystal"] == name]
     reference, own, wide = (
-        of[(of["source"] == source) & (of["kind"] == kind)].sort_values("volume")
-        for source, kind in (("reference", "points"), ("potential", "points"), ("potential", "wide"))
+        of[(of["source"] == source) & of["kind"].isin(kinds)].sort_values("volume")
+        for source, kinds in (("reference", ["points"]), ("potential", ["points", "curve"]), ("potential", ["wide"]))
     )
     # The scan is coarse: without the points between, its chords would cross the curve.
     scan = pd.concat([own, wide]).sort_values("volume")
