@@ -1,15 +1,12 @@
-"""The table of the campaign config/eight_elements.yaml, by element: labels, errors, V0 and B, phases, robustness.
+"""Tables and picture of docs/eight_elements.md from docs/results/scorecard.json, which ``docs.make.scorecard`` writes.
 
-    ./run --configfile config/eight_elements.yaml                         # the campaign, see docs/eight_elements.md
-    python -m docs.make.eight_elements results/eight_elements
+    python -m docs.make.eight_elements
 
-Reads the results only. Writes docs/results/eight_elements.json, the table of docs/eight_elements.md and the pictures
-docs/pictures/eight_*.png (with their numbers as CSV). Time of a label: CPU seconds as the ledgers have them.
-An element that has not got so far shows what it has, the rest is null.
+The first table has a row for every element of the campaign, with or without labels; the others, one for every element
+with a scorecard, have all its rows by seed. The picture, docs/pictures/learning.png, shows how many rows do not pass
+with so many labels.
 """
 
-import argparse
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -17,251 +14,124 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.common import PICTURES, RESULTS, ROOT
-from docs.make.eight_pictures import draw_eos, draw_phases
+from benchmarks.sheet import sheet
 from docs.make.pages import read_json, write_table
 from entromax.config.load import read_yaml
-from entromax.runtime import provenance, write_json
-from entromax.validation.references import phase_energies
+from entromax.report.kit import number
+from entromax.report.kit.style import CRYSTAL_COLOURS, CRYSTAL_MARKERS
+from entromax.runtime import atomic_path
 
 PAGE = ROOT / "docs/eight_elements.md"
-SAME = 5.0
-"""Phases nearer than this in DFT may come in either order [meV/atom]: the k-points of the campaign leave as much."""
+PICTURE = PICTURES / "learning.png"
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Return a CSV file; an empty table when it is not there (yet)."""
-    return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+def cards(entry: dict[str, Any]) -> dict[int, list[dict[str, Any]]]:
+    """Return the rows of an element's scorecards by seed; the first one has the seed of the campaign."""
+    first = int(entry["provenance"]["seed"])
+    return {first: entry["metrics"]} | {one["seed"]: one["metrics"] for one in entry.get("repeats", [])}
 
 
-def rounded(value: Any, digits: int) -> float | None:
-    """Return a number for people; None where there is none."""
-    return None if value is None or not np.isfinite(float(value)) else round(float(value), digits)
+def passing(card: list[dict[str, Any]]) -> str:
+    """Return how many rows pass of those that can be judged."""
+    return f"{sum(row['passes'] is True for row in card)} of {sum(row['passes'] is not None for row in card)}"
 
 
-def cpu_per_label(ledger: pd.DataFrame) -> float | None:
-    """Return the mean CPU time of a label [s]; a record without one counts as those of its number of atoms."""
-    known = ledger["cpu_seconds"] if "cpu_seconds" in ledger else pd.Series(np.nan, index=ledger.index)
-    return rounded(known.fillna(known.groupby(ledger["atoms"]).transform("mean")).mean(), 2)
+def failing(card: list[dict[str, Any]]) -> str:
+    """Return the rows that do not pass, in words."""
+    rows = [row for row in card if row["passes"] is False]
+    return "; ".join(f"{name(row)} {shown(row)} {row['unit']}" for row in rows) or "–"
 
 
-def label_entry(folder: Path, ledger: pd.DataFrame) -> dict[str, Any]:
-    """Return how many structures were tried, how they ended, what they cost, what the dataset leaves out."""
-    reference = pd.read_parquet(folder / "labels/reference.parquet")
-    states = {str(state): int(count) for state, count in ledger["state"].value_counts().items()}
-    failed = ledger[ledger["state"] != "converged"]
-    manifest = folder / "dataset/manifest.parquet"
-    roles = pd.read_parquet(manifest) if manifest.is_file() else pd.DataFrame({"role": [], "rule": []})
-    return {
-        "labels": len(ledger),
-        "converged": states.get("converged", 0),
-        "success_rate": round(states.get("converged", 0) / len(ledger), 4),
-        "states": states,
-        "reasons": {str(reason): int(n) for reason, n in failed["reason"].value_counts().items()},
-        "attempts_per_label": round(float(ledger["attempts"].mean()), 3),
-        "mean_atoms": round(float(ledger["atoms"].mean()), 2),
-        "wall_s_per_label": round(float(ledger["seconds"].mean()), 2),
-        "cpu_s_per_label": cpu_per_label(ledger),
-        "cpu_known_of": int(ledger["cpu_seconds"].notna().sum()) if "cpu_seconds" in ledger else 0,
-        "reference_crystals": len(reference) - 1,
-        "reference_crystals_converged": int((reference["state"] == "converged").sum()) - 1,
-        "outliers": list(roles.loc[roles["role"] == "outlier", "rule"]),
-        "training_structures": int((roles["role"] == "train").sum()) - 1 if len(roles) else None,
-    }
-
-
-def equilibrium_entry(parameters: pd.DataFrame, ground: str) -> dict[str, Any]:
-    """Return V0 [Å^3/atom] and B [GPa] of the ground state by potential, by DFT and published."""
-    v0, b = dict.fromkeys(("potential", "dft", "literature")), dict.fromkeys(("potential", "dft", "literature"))
-    source = None
-    names = {"potential": "potential", "reference": "dft", "wien2k": "literature"}
-    rows = parameters[parameters["crystal"] == ground].to_dict("records") if len(parameters) else []
-    for row in rows:
-        if row["source"] in names:
-            name = names[row["source"]]
-            v0[name], b[name] = rounded(row["volume"], 3), rounded(row["bulk_modulus"], 1)
-            source = row["citation"] if name == "literature" else source
-    return {"v0": v0, "b": b, "literature_source": source}
-
-
-def phase_entry(parameters: pd.DataFrame, element: str, ground: str) -> dict[str, Any]:
-    """Return the energy of every crystal above the ground state by potential, by DFT and published [meV/atom].
-
-    ``swapped`` are the pairs that the potential has in the other order than DFT; pairs that DFT has nearer than
-    ``SAME`` do not count. ``right``: there is none; null while a crystal has no minimum.
-    """
-    if parameters.empty:
-        return {"right": None, "ground_state_right": None, "swapped": [], "without_minimum": {}, "energies": {}}
-    own, dft = (
-        parameters[parameters["source"] == source].set_index("crystal")["phase_energy"].astype(float)
-        for source in ("potential", "reference")
+def name(row: dict[str, Any]) -> str:
+    """Return what a row is about; the number of unseen structures differs by seed, so it stands with the value."""
+    return {"unseen_energy": "unseen energies", "unseen_forces": "unseen forces", "vacancy": "vacancy"}.get(
+        row["metric"], row["quantity"]
     )
-    published = phase_energies(element)
-    zero = published[ground].value if ground in published else None
-    energies = {
-        str(name): {
-            "potential": rounded(own[name], 1),
-            "dft": rounded(dft[name], 1),
-            "literature": None if zero is None or name not in published else published[str(name)].value - zero,
-        }
-        for name in dft.index
-    }
-    pairs = [(a, b) for a in dft.index for b in dft.index if dft[b] - dft[a] > SAME]
-    swapped = [f"{b} < {a}" for a, b in pairs if own[b] < own[a]]
-    known = bool(len(dft) > 1 and own.notna().all() and dft.notna().all())
-    return {
-        "right": not swapped if known else (False if swapped else None),
-        "ground_state_right": not any(a == ground and own[b] < own[a] for a, b in pairs),
-        "swapped": swapped,
-        "without_minimum": {
-            name: [str(crystal) for crystal in series.index[series.isna()]]
-            for name, series in (("potential", own), ("dft", dft))
-            if series.isna().any()
-        },
-        "energies": energies,
-        "rms_error_mev": rounded(np.sqrt(np.mean((own - dft).drop(ground) ** 2)), 1),
-    }
 
 
-def property_flags(folder: Path) -> list[str]:
-    """Return what the properties of the potential say against it."""
-    found = []
-    for path in sorted(folder.glob("properties/*.json")):
-        own = read_json(path)["potential"]
-        found += [f"{path.stem}: {text}" for text in own["flags"]]
-        found += [f"{path.stem}: {own['reason']}"] if own["state"] == "failed" else []
-    return found
+def shown(row: dict[str, Any]) -> str:
+    """Return the value of a row for people."""
+    if row["potential"] is None:
+        return "–"
+    text = digits(row, "potential")
+    return f"{text} ({row['quantity'].split()[2]})" if row["metric"] == "unseen_energy" else text
 
 
-def element_entry(results: Path, element: str, settings: dict[str, Any], potential: str) -> dict[str, Any]:
-    """Return all figures of one element."""
-    folder = results / element
-    shards = sorted(folder.glob("labels/shard_*.parquet"))
-    if not shards or not (folder / "labels/reference.parquet").is_file():
-        return {"labels": 0, "converged": 0, "missing": "no shard of labels is finished"}
-    ledger = pd.concat([pd.read_parquet(path) for path in shards], ignore_index=True)
-    tests = folder / "validation" / potential
-    test = read_json(tests / "errors.json").get("splits", {}).get("test", {})
-    robustness = read_json(tests / "robustness.json")
-    runs = read_table(tests / "robustness_runs.csv")
-    failed = runs[runs["state"] == "failed"] if len(runs) else runs
-    parameters, ground = read_table(tests / "eos_parameters.csv"), settings["ground_state"]
-    reference = {key: settings["reference"].get(key) for key in ("engine", "xc", "ecut", "kspacing", "width", "spin")}
-    return {
-        "ground_state": ground,
-        "reference": reference,
-        **label_entry(folder, ledger),
-        "test_structures": test.get("structures"),
-        "energy_rmse_mev": rounded(test.get("energy_rmse"), 1),
-        "force_rmse_ev_a": rounded(test.get("force_rmse"), 3),
-        **equilibrium_entry(parameters, ground),
-        "phases": phase_entry(parameters, element, ground),
-        "robust_fraction": rounded(robustness.get("fraction"), 3),
-        "robust_runs": robustness.get("runs"),
-        "robust_failures": [
-            f"{r['temperature']:g} K, V/V₀ {r['compression']:g}: {r['reason']}" for r in failed.to_dict("records")
-        ],
-        "flags": property_flags(tests),
-    }
+def digits(row: dict[str, Any], key: str) -> str:
+    """Return a number of a row: volumes with four digits, nothing smaller than a thousandth."""
+    return number(round(row[key], 3), 4 if row["metric"] == "volume" else 3)
 
 
-def cells(values: dict[str, float | None], form: str) -> str:
-    """Return the values of potential, DFT and literature between slashes."""
-    return " / ".join("–" if value is None else format(value, form) for value in values.values())
-
-
-def page_table(elements: dict[str, Any]) -> str:
-    """Return the table of the page, one row per element."""
+def summary(elements: dict[str, Any], symbols: list[str]) -> str:
+    """Return the table of all elements."""
     lines = [
-        "| element | labels: converged of tried | CPU s each | outliers | RMSE, meV/atom and eV/Å "
-        "| V₀, Å³: potential / DFT / WIEN2k | B, GPa | order of phases, RMS error | physical runs |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| element | labels: library + low + near equilibrium | CPU h | rows that pass (seed) | what does not |",
+        "|---|---|---|---|---|",
     ]
-    for name, one in elements.items():
-        if "missing" in one:
-            lines.append(f"| **{name}** | {one['missing']} | | | | | | | |")
+    for symbol in symbols:
+        if symbol not in elements:
+            lines.append(f"| **{symbol}** | no scorecard yet ([labels so far](../data/README.md)) | | | |")
             continue
-        seconds, phases = one["cpu_s_per_label"], one["phases"]
-        words = {True: "right", False: ", ".join(phases["swapped"]), None: "not known"}[phases["right"]]
-        error = phases.get("rms_error_mev")
-        accuracy = (
-            "not fitted"
-            if one["energy_rmse_mev"] is None
-            else f"{one['energy_rmse_mev']:.0f}, {one['force_rmse_ev_a']:.2f}"
-        )
-        fraction, runs = one["robust_fraction"], one["robust_runs"]
-        lines.append(
-            f"| **{name}** {one['ground_state']} | {one['converged']} of {one['labels']} "
-            f"| {'–' if seconds is None else f'{seconds:.1f}'} | {len(one['outliers'])} | {accuracy} "
-            f"| {cells(one['v0'], '.2f')} | {cells(one['b'], '.0f')} "
-            f"| {words}{'' if error is None else f'; {error:.0f} meV/atom'} "
-            f"| {'–' if fraction is None else f'{fraction:.0%} of {runs}'} |"
-        )
-    return "\n".join([*lines, "", "What does not work, from the same files:", "", *remarks(elements)])
+        entry = elements[symbol]
+        by_seed = cards(entry)
+        pools = " + ".join(str(entry["labels"].get(pool, 0)) for pool in ("library", "low_energy", "near_equilibrium"))
+        faults = "; ".join(f"{seed}: {failing(card)}" for seed, card in by_seed.items() if failing(card) != "–")
+        passed = ", ".join(f"{passing(card)} ({seed})" for seed, card in by_seed.items())
+        lines.append(f"| **{symbol}** | {pools} | {entry['dft_cpu_h']:.1f} | {passed} | {faults or 'nothing'} |")
+    return "\n".join(lines)
 
 
-def remarks(elements: dict[str, Any]) -> list[str]:
-    """Return a line for each element that has something to say against it."""
-    lines = []
-    for name, one in elements.items():
-        if "missing" in one:
-            continue
-        found = [f"{count} without a label ({reason})" for reason, count in one["reasons"].items()]
-        rules = Counter(rule.split()[0] for text in one["outliers"] for rule in text.split("; "))
-        found += [f"{count} outliers ({rule})" for rule, count in rules.items()]
-        crystals = one["reference_crystals"] - one["reference_crystals_converged"]
-        found += [f"{crystals} volumes of the reference crystals without a label"] if crystals else []
-        found += [
-            f"no minimum of {', '.join(names)} by {'DFT' if source == 'dft' else 'the potential'}"
-            for source, names in one["phases"]["without_minimum"].items()
+def details(entry: dict[str, Any]) -> str:
+    """Return the table of all rows of an element, one column per seed; what does not pass is bold."""
+    by_seed = cards(entry)
+    lines = [
+        "| row | reference | allowed | " + " | ".join(map(str, by_seed)) + " |",
+        "|---|---|---|" + "---|" * len(by_seed),
+    ]
+    for rows in zip(*by_seed.values(), strict=True):
+        values = [f"**{shown(row)}**" if row["passes"] is False else shown(row) for row in rows]
+        first = rows[0]
+        reference = "–" if first["reference"] is None else digits(first, "reference")
+        unit = f" [{first['unit']}]" if first["unit"] else ""
+        allowed = first["threshold"] if first["passes"] is not None else "not judged"
+        lines.append(f"| {name(first)}{unit} | {reference} | {allowed} | {' | '.join(values)} |")
+    lines.append("| **rows that pass** | | | " + " | ".join(map(passing, by_seed.values())) + " |")
+    return "\n".join(lines)
+
+
+def draw_learning(curves: dict[str, list[dict[str, Any]]], path: Path) -> None:
+    """Draw how many rows do not pass over the number of labels, mean and range of the seeds; writes a CSV, too."""
+    data = pd.DataFrame(
+        [
+            {"element": symbol, "labels": sum(point["labels"].values()), "seed": k, "failing": judged - passes}
+            for symbol, points in curves.items()
+            for point in points
+            for k, (passes, judged) in enumerate(zip(point["passes"], point["judged"], strict=True))
         ]
-        failed = Counter(text.split(":")[0] for text in one["robust_failures"])
-        found += one["flags"] + [f"{count} unphysical at {where}" for where, count in failed.items()]
-        if found:
-            lines.append(f"* **{name}**: {'; '.join(found)}.")
-    return lines or ["nothing."]
+    )
+    with sheet(path, 7, 4.2) as drawing:
+        axes = drawing.subplots()
+        styles = zip(CRYSTAL_COLOURS, CRYSTAL_MARKERS.values(), strict=True)
+        for (symbol, part), (colour, marker) in zip(data.groupby("element"), styles, strict=False):
+            found = part.groupby("labels")["failing"].agg(["mean", "min", "max"])
+            spread = np.abs(found[["min", "max"]].sub(found["mean"], axis=0).to_numpy().T)
+            axes.errorbar(
+                found.index, found["mean"], spread, color=colour, marker=marker, capsize=3, lw=1.6, label=symbol
+            )
+        axes.set(xlabel="labels", ylabel="rows of the scorecard that do not pass", ylim=(-0.3, None))
+        axes.legend()
+    with atomic_path(path.with_suffix(".csv")) as temporary:
+        data.to_csv(temporary, index=False)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path, help="folder of the campaign's results")
-    parser.add_argument("--json", type=Path, default=RESULTS / "eight_elements.json")
-    parser.add_argument("--page", type=Path, default=PAGE)
-    parser.add_argument("--pictures", type=Path, default=PICTURES)
-    arguments = parser.parse_args()
-    results: Path = arguments.results
-    config = read_yaml(results / "config.yaml")
-    potential = next(iter(config["potentials"]))
-    elements = {
-        name: element_entry(results, name, settings, potential) for name, settings in config["elements"].items()
-    }
-    campaign = read_json(results / "provenance.json")
-    write_json(
-        arguments.json,
-        {
-            "campaign": config["campaign"],
-            "potential": config["potentials"][potential],
-            "library": {key: config["library"]["cells"][key] for key in ("atoms", "volume")},
-            "elements": elements,
-            "commands": [
-                "./run --configfile config/eight_elements.yaml",
-                "python -m docs.make.eight_elements results/eight_elements",
-            ],
-            "campaign_provenance": campaign,
-            "provenance": provenance(config=campaign.get("config", ""), seed=config["seed"]),
-        },
-    )
-    table = page_table(elements)
-    print(table)
-    if arguments.page.is_file():
-        write_table(arguments.page, "eight", table)
-    grounds = {name: settings["ground_state"] for name, settings in config["elements"].items()}
-    curves = {name: read_table(results / name / "validation" / potential / "eos_curves.csv") for name in elements}
-    draw_eos(curves, grounds, arguments.pictures / "eight_eos.png")
-    draw_phases(
-        {name: one.get("phases", {}).get("energies", {}) for name, one in elements.items()},
-        grounds,
-        arguments.pictures / "eight_phases.png",
-    )
+    """Write the tables and the picture."""
+    results = read_json(RESULTS / "scorecard.json")
+    symbols = list(read_yaml(ROOT / "config/eight_elements.yaml")["elements"])
+    write_table(PAGE, "eight", summary(results["elements"], symbols))
+    for symbol in (one for one in symbols if one in results["elements"]):
+        write_table(PAGE, symbol, details(results["elements"][symbol]))
+    draw_learning(results["learning_curve"], PICTURE)
 
 
 if __name__ == "__main__":

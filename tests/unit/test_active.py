@@ -258,6 +258,19 @@ def test_structures_near_equilibrium_are_small_distortions_of_the_lowest_labels(
     assert max(energies) - energies[-1] < 1.0  # EMT: all lie low, as their crystals do
 
 
+def test_vacancies_are_the_lowest_crystal_less_one_atom(campaign: Path, tmp_path: Path) -> None:
+    shares = {"low_energy": 0, "near_equilibrium": 1}
+    table = select(campaign, tmp_path, shares=shares, atoms=3, vacancies=2)
+    assert table[table["rank"].notna()].sort_values("rank")["origin"].tolist() == 3 * ["distorted"] + 2 * ["vacancy"]
+    vacancies = read_batch(tmp_path)[3:]
+    assert [len(atoms) for atoms in vacancies] == [7, 7]
+    for atoms in vacancies:  # EMT: a vacancy of aluminium, in this small cell under strain
+        assert atoms.get_volume() / 8 == pytest.approx(FCC.get_volume(), rel=0.3)
+        assert 0.2 < labelled(atoms).info["REF_energy"] - 7 * labelled(FCC).info["REF_energy"] < 3
+    select(campaign, tmp_path / "all", shares=shares, vacancies=9)
+    assert {len(atoms) for atoms in read_batch(tmp_path / "all")} == {7}
+
+
 def test_a_batch_has_its_shares_and_all_pools_stand_in_its_first_part(campaign: Path, tmp_path: Path) -> None:
     shares = {"low_energy": 0.4, "near_equilibrium": 0.4, "uncertain": 0.2}
     select(campaign, tmp_path, shares=shares, relaxation_steps=5)

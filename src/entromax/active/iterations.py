@@ -13,7 +13,7 @@ from entromax.runtime import atomic_path
 from entromax.structures import read_structures
 from entromax.validation.errors import predict, summarise
 
-ORIGINS = ("relaxed", "distorted", "library", "dynamics")
+ORIGINS = ("relaxed", "distorted", "vacancy", "library", "dynamics")
 """Where chosen structures come from, see ``Search.survey``."""
 MEASURES = ("energy_rmse", "energy_mae", "force_rmse", "force_mae")
 

@@ -1,4 +1,7 @@
-"""The pool near equilibrium: distortions of whatever crystals came out lowest, for elastic constants and phonons."""
+"""The pool near equilibrium: distortions of whatever crystals came out lowest, for elastic constants and phonons.
+
+Some of them lack an atom: no cell of a few atoms resembles a vacancy, and fits to such cells alone disagree about it.
+"""
 
 import numpy as np
 import pandas as pd
@@ -15,12 +18,16 @@ DISPLACEMENT = 0.02
 """Standard deviation of each component of the displacements [d_nn]."""
 PER_CRYSTAL = 4
 """Distortions of one crystal in a batch."""
+VACANCY_SITES = 8
+"""Sites of the supercell that lacks an atom, at most."""
 TRIES = 20
 """So often a distortion that breaks a bound is drawn anew."""
 
 
 def near_equilibrium(search: Search, n: int) -> tuple[list[Atoms], pd.DataFrame]:
     """Distort the lowest labelled crystals, relaxed by the fit, each cell repeated as often as ``atoms`` allows.
+
+    The last ``vacancies`` of them are distortions of the lowest crystal alone, in VACANCY_SITES sites less one.
 
     Args:
         search: what is known so far.
@@ -29,16 +36,20 @@ def near_equilibrium(search: Search, n: int) -> tuple[list[Atoms], pd.DataFrame]
     Returns:
         The chosen ones and the table of all, see ``Search.survey``; those that break a bound in every try are left out.
     """
-    crystals = [relax(atoms, search) for atoms in lowest_crystals(search, -(-n // PER_CRYSTAL))]
+    whole = n - min(search.settings.vacancies, n)
+    crystals = [relax(atoms, search) for atoms in lowest_crystals(search, max(-(-whole // PER_CRYSTAL), 1))]
     rng = np.random.default_rng(search.seed)
     candidates = []
     for k in range(n):
-        crystal = crystals[k % len(crystals)]
         for _ in range(TRIES):
-            drawn = distorted(crystal, search.settings.atoms, DISPLACEMENT * search.d_nn, rng)
+            if k < whole:
+                drawn = distorted(crystals[k % len(crystals)], search.settings.atoms, DISPLACEMENT * search.d_nn, rng)
+            else:
+                drawn = with_vacancy(crystals[0], DISPLACEMENT * search.d_nn, rng)
             if not search.bounds.broken(drawn, search.committee.opinion(drawn)):
                 break
-        candidates.append(Candidate(search.changed(drawn, NEAR_EQUILIBRIUM), "distorted"))
+        origin = "distorted" if k < whole else "vacancy"
+        candidates.append(Candidate(search.changed(drawn, NEAR_EQUILIBRIUM), origin))
     table = search.survey(candidates)
     usable = np.flatnonzero((table["excluded"] == "") & ~table["sid"].isin(search.labelled))
     table.loc[usable, "rank"] = np.arange(1, len(usable) + 1)
@@ -57,7 +68,7 @@ def lowest_crystals(search: Search, n: int) -> list[Atoms]:
 
 
 def distorted(crystal: Atoms, largest: int, displacement: float, rng: np.random.Generator) -> Atoms:
-    """Return a strained and rattled supercell of at most ``largest`` atoms; a cell that is larger stays as it is.
+    """Return a strained and rattled supercell of at most ``largest`` atoms; a crystal that is larger is not repeated.
 
     Args:
         crystal: [Å].
@@ -65,15 +76,30 @@ def distorted(crystal: Atoms, largest: int, displacement: float, rng: np.random.
         displacement: standard deviation of each component [Å].
         rng: draws size, strain and displacements.
     """
-    repeats = np.ones(3, dtype=int)
     most = int(rng.integers(1, max(largest // len(crystal), 1) + 1))
+    return rattled(supercell(crystal, most), displacement, rng)
+
+
+def with_vacancy(crystal: Atoms, displacement: float, rng: np.random.Generator) -> Atoms:
+    """Return a supercell of VACANCY_SITES sites, strained and rattled as in ``distorted``, less one of its atoms."""
+    cell = rattled(supercell(crystal, VACANCY_SITES // len(crystal)), displacement, rng)
+    del cell[int(rng.integers(len(cell)))]
+    return cell
+
+
+def supercell(crystal: Atoms, most: int) -> Atoms:
+    """Return at most ``most`` cells side by side, at least one, as compact as can be."""
+    repeats = np.ones(3, dtype=int)
     while True:
         grown = repeats.copy()
         grown[int(np.argmin(crystal.cell.lengths() * repeats))] += 1
         if grown.prod() > most:
-            break
+            return bare(crystal).repeat(tuple(map(int, repeats)))
         repeats = grown
-    cell = bare(crystal).repeat(tuple(map(int, repeats)))
+
+
+def rattled(cell: Atoms, displacement: float, rng: np.random.Generator) -> Atoms:
+    """Return a cell under a random strain, its atoms moved by ``displacement`` [Å] in each component."""
     strain = rng.normal(scale=STRAIN, size=(3, 3))
     moved = deformed(cell, np.eye(3) + (strain + strain.T) / 2)
     moved.positions += rng.normal(scale=displacement, size=moved.positions.shape)

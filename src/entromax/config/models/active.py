@@ -61,6 +61,11 @@ class ActiveSettings(Settings):
     )
     relaxation_steps: int = Field(60, ge=1, description="steps of the relaxations by the fit")
     atoms: int = Field(4, ge=1, le=64, description="largest cell of a distorted crystal")
+    vacancies: int = Field(
+        0,
+        ge=0,
+        description="so many of those near equilibrium in a batch are the lowest crystal less an atom",
+    )
     dynamics: DynamicsSettings | None = Field(
         DynamicsSettings(),
         description="runs with the committee; each offers the structure of its path that is least certain; null: none",

@@ -13,6 +13,7 @@ from entromax.report.kit import (
     GREY,
     INK,
     ORANGE,
+    PURPLE,
     VERMILION,
     Block,
     Cell,
@@ -26,10 +27,11 @@ from entromax.report.kit import (
 )
 from entromax.report.results import ElementResults, read_csv
 
-ORIGINS = {"relaxed": GREEN, "distorted": VERMILION, "library": BLUE, "dynamics": ORANGE}
+ORIGINS = {"relaxed": GREEN, "distorted": VERMILION, "vacancy": PURPLE, "library": BLUE, "dynamics": ORANGE}
 LEADS = {
     "low_energy": "Cells of the library were relaxed by the fit; low ones, unlike each other, were labelled.",
-    "near_equilibrium": "The crystals that came out lowest were strained and their atoms displaced.",
+    "near_equilibrium": "The crystals that came out lowest were strained and their atoms displaced; some may "
+    "lack an atom.",
     "uncertain": "Structures of the library and of hot, compressed and random cells moved by the fit were labelled "
     "where the members of its committee disagreed most, and about different things.",
 }
