@@ -289,15 +289,21 @@ def test_lowest_distinct_takes_no_twin_and_nothing_that_is_there() -> None:
     assert lowest_distinct(energies[:0], np.empty((0, 0)), np.empty((0, 0)), 2).tolist() == []
 
 
-def test_batches_that_were_chosen_before_come_back_as_they_were(tmp_path: Path) -> None:
+def test_batches_that_were_chosen_before_come_back_as_they_were(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     made = {n: [with_sid(bulk("Al", a=4 + 0.1 * k + 0.01 * n)) for k in range(3)] for n in (1, 2)}
     path = write_batches(tmp_path / "batches", "Al", made)
     taken = take_batch(path, iteration=2, structures=5, shard_size=3, shards=tmp_path / "structures")
     assert read_batch(tmp_path) == taken and [atoms.info for atoms in taken] == [atoms.info for atoms in made[2]]
     assert [with_sid(atoms).info["sid"] for atoms in taken] == [atoms.info["sid"] for atoms in made[2]]
     assert elements_given(path.parent, ["Be", "Al"]) == ["Al"] and elements_given(None, ["Al"]) == []
-    with pytest.raises(ValueError, match=r"has no batch 3; it ends with 2: lower active\.iterations"):
-        take_batch(path, iteration=3, structures=5, shard_size=3, shards=tmp_path / "structures")
+    with caplog.at_level("WARNING"):
+        assert take_batch(path, iteration=3, structures=5, shard_size=3, shards=tmp_path / "structures") == []
+    assert "Al.extxyz ends with batch 2: batch 3 is empty" in caplog.text and read_batch(tmp_path) == []
+    path.write_text("")
+    with pytest.raises(ValueError, match=r"Al\.extxyz: has no batches; remove it"):
+        take_batch(path, iteration=1, structures=5, shard_size=3, shards=tmp_path / "structures")
 
 
 def test_a_potential_without_weights_and_error_bars_can_search_for_low_energies(campaign: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Batches that were chosen before: relaxations by a fit are chaotic, so what they led to is kept, not how."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -7,6 +8,8 @@ from ase import Atoms
 
 from entromax.structures import read_structures, write_structures
 from entromax.structures.io import write_shards
+
+logger = logging.getLogger("entromax.active")
 
 
 def batch_file(folder: str | Path, element: str) -> Path:
@@ -43,6 +46,9 @@ def take_batch(
 ) -> list[Atoms]:
     """Write one batch that was chosen before as shards; returns its structures.
 
+    Elements got their batches at different times: where a file ends before ``iteration``, the batch is empty, and the
+    log says so.
+
     Args:
         batches: file of the element.
         iteration: number of the batch.
@@ -51,13 +57,15 @@ def take_batch(
         shards: folder written, files as ``select_structures`` writes them.
 
     Raises:
-        ValueError: the file has no such batch.
+        ValueError: the file has no batch at all.
     """
     everything = read_structures(batches)
     batch = [atoms for atoms in everything if atoms.info["batch"] == iteration][:structures]
     if not batch:
         last = max((int(atoms.info["batch"]) for atoms in everything), default=0)
-        raise ValueError(f"{batches}: has no batch {iteration}; it ends with {last}: lower active.iterations")
+        if last == 0:
+            raise ValueError(f"{batches}: has no batches; remove it, and the campaign chooses its own")
+        logger.warning("%s ends with batch %d: batch %d is empty", batches, last, iteration)
     for atoms in batch:
         del atoms.info["batch"]
     write_shards(shards, batch, n=structures, shard_size=shard_size)

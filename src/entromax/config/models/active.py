@@ -53,7 +53,7 @@ class ActiveSettings(Settings):
         None,
         min_length=1,
         description="folder of batches chosen before, such as data/batches: an element that has a file there takes "
-        "its structures, the others choose; null: all choose",
+        "its structures (batches after its last one are empty), the others choose; null: all choose",
     )
     shares: SharesSettings = SharesSettings()
     candidates: int = Field(
