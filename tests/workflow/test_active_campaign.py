@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from entromax.active.batches import write_batches
 from entromax.active.committee import Committee
 from entromax.cli import main
 from entromax.progress import load_results
@@ -106,6 +107,24 @@ def test_nothing_is_left_to_do_and_one_more_batch_leaves_the_others(campaign: Pa
     jobs = count_jobs(run.stdout + run.stderr)
     assert {"select_structures": "1", "label_active": "1", "train_active": "1"}.items() <= jobs.items(), run.stdout
     assert "label_shard" not in jobs
+
+
+def test_batches_of_an_earlier_campaign_are_taken_and_may_end_early(campaign: Path, tmp_path: Path) -> None:
+    first = campaign / "results/Al/active/1"
+    chosen = [atoms for path in sorted(first.glob("structures/*.extxyz")) for atoms in read_structures(path)]
+    write_batches(tmp_path / "batches", "Al", {1: chosen})
+    store = {path: path.read_text() for path in (campaign / "label_store").rglob("*.jsonl")}
+    given = tmp_path / "given.yaml"
+    labels, taken = {"store": str(campaign / "label_store")}, {"batches": str(tmp_path / "batches")}
+    given.write_text(yaml.safe_dump({"labels": labels, "active": taken}))
+    run = snakemake(tmp_path, *OPTIONS, str(given), "--", "results/Al/dataset/manifest.parquet", timeout=1800)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert {path: path.read_text() for path in (campaign / "label_store").rglob("*.jsonl")} == store  # none paid twice
+    results = tmp_path / "results/Al"
+    assert sids(*results.glob("active/1/structures/*.extxyz")) == [atoms.info["sid"] for atoms in chosen]
+    assert sids(*results.glob("active/2/structures/*.extxyz")) == []
+    assert "batch 2 is empty" in (tmp_path / "logs/take_batch/Al/2.log").read_text()
+    assert len(pd.read_parquet(results / "dataset/manifest.parquet")) == 24 + 6 + 1
 
 
 def test_status_counts_the_batches(campaign: Path, capsys: pytest.CaptureFixture[str]) -> None:

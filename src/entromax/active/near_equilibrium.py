@@ -9,7 +9,7 @@ from ase import Atoms
 
 from entromax.active.low_energy import lowest_distinct, relax
 from entromax.active.search import Candidate, Search
-from entromax.structures.geometry import bare, deformed, reduced_volume
+from entromax.structures.geometry import bare, deformed, reduced_volume, supercell
 from entromax.structures.kinds import NEAR_EQUILIBRIUM
 
 STRAIN = 0.03
@@ -19,7 +19,7 @@ DISPLACEMENT = 0.02
 PER_CRYSTAL = 4
 """Distortions of one crystal in a batch."""
 VACANCY_SITES = 8
-"""Sites of the supercell that lacks an atom, at most."""
+"""Sites of the supercell that lacks an atom, at least."""
 TRIES = 20
 """So often a distortion that breaks a bound is drawn anew."""
 
@@ -76,26 +76,22 @@ def distorted(crystal: Atoms, largest: int, displacement: float, rng: np.random.
         displacement: standard deviation of each component [Å].
         rng: draws size, strain and displacements.
     """
-    most = int(rng.integers(1, max(largest // len(crystal), 1) + 1))
-    return rattled(supercell(crystal, most), displacement, rng)
-
-
-def with_vacancy(crystal: Atoms, displacement: float, rng: np.random.Generator) -> Atoms:
-    """Return a supercell of VACANCY_SITES sites, strained and rattled as in ``distorted``, less one of its atoms."""
-    cell = rattled(supercell(crystal, VACANCY_SITES // len(crystal)), displacement, rng)
-    del cell[int(rng.integers(len(cell)))]
-    return cell
-
-
-def supercell(crystal: Atoms, most: int) -> Atoms:
-    """Return at most ``most`` cells side by side, at least one, as compact as can be."""
     repeats = np.ones(3, dtype=int)
+    most = int(rng.integers(1, max(largest // len(crystal), 1) + 1))
     while True:
         grown = repeats.copy()
         grown[int(np.argmin(crystal.cell.lengths() * repeats))] += 1
         if grown.prod() > most:
-            return bare(crystal).repeat(tuple(map(int, repeats)))
+            break
         repeats = grown
+    return rattled(bare(crystal).repeat(tuple(map(int, repeats))), displacement, rng)
+
+
+def with_vacancy(crystal: Atoms, displacement: float, rng: np.random.Generator) -> Atoms:
+    """Return a supercell of VACANCY_SITES sites, strained and rattled as in ``distorted``, less one of its atoms."""
+    cell = rattled(supercell(crystal, VACANCY_SITES, symmetric=False), displacement, rng)
+    del cell[int(rng.integers(len(cell)))]
+    return cell
 
 
 def rattled(cell: Atoms, displacement: float, rng: np.random.Generator) -> Atoms:
