@@ -58,8 +58,8 @@ def shown(row: dict[str, Any]) -> str:
 
 
 def digits(row: dict[str, Any], key: str) -> str:
-    """Return a number of a row: volumes with four digits, nothing smaller than a thousandth."""
-    return number(round(row[key], 3), 4 if row["metric"] == "volume" else 3)
+    """Return a number of a row: volumes with four digits, nothing smaller than 0.0001."""
+    return number(round(row[key], 4), 4 if row["metric"] == "volume" else 3)
 
 
 def summary(elements: dict[str, Any], symbols: list[str]) -> str:
@@ -93,7 +93,7 @@ def details(entry: dict[str, Any]) -> str:
         first = rows[0]
         reference = "–" if first["reference"] is None else digits(first, "reference")
         unit = f" [{first['unit']}]" if first["unit"] else ""
-        allowed = first["threshold"] if first["passes"] is not None else "not judged"
+        allowed = first["threshold"] if any(row["passes"] is not None for row in rows) else "not judged"
         lines.append(f"| {name(first)}{unit} | {reference} | {allowed} | {' | '.join(values)} |")
     lines.append("| **rows that pass** | | | " + " | ".join(map(passing, by_seed.values())) + " |")
     return "\n".join(lines)
