@@ -11,12 +11,12 @@ from ase import Atoms
 from ase.build import bulk
 
 from entromax.labels.engines import engine_available, engine_version, load_engine, physics_hash
-from entromax.labels.engines.base import Label, UnconvergedError, kpoint_mesh
+from entromax.labels.engines.base import Label, UnconvergedError, kpoint_mesh, mesh
 from entromax.labels.engines.emt import EmtSettings
 from entromax.labels.engines.gpaw import GpawSettings
 from entromax.labels.engines.lammps import LammpsSettings
 from entromax.labels.engines.qe import QeSettings
-from entromax.labels.engines.vasp import VaspSettings
+from entromax.labels.engines.vasp import VaspSettings, incar
 from entromax.registry import ENGINES
 
 
@@ -45,7 +45,15 @@ def test_a_missing_engine_is_named_with_its_remedy(monkeypatch: pytest.MonkeyPat
 def test_hash_changes_with_every_physical_setting_and_with_no_numerical_one() -> None:
     base = GpawSettings()
     assert physics_hash(GpawSettings(maxiter=999)) == physics_hash(base)
-    changed = [{"xc": "LDA"}, {"ecut": 401.0}, {"kspacing": 0.31}, {"width": 0.11}, {"spin": True}, {"valence": 4}]
+    changed = [
+        {"xc": "LDA"},
+        {"ecut": 401.0},
+        {"kspacing": 0.31},
+        {"kspacing_atoms": 4},
+        {"width": 0.11},
+        {"spin": True},
+        {"valence": 4},
+    ]
     hashes = {physics_hash(GpawSettings(**change)) for change in changed}
     assert len(hashes | {physics_hash(base), physics_hash(EmtSettings())}) == len(changed) + 2
     every = {"engine", "level", "maxiter", "extra", *(key for change in changed for key in change)}
@@ -61,6 +69,7 @@ def test_hash_changes_with_every_physical_setting_and_with_no_numerical_one() ->
                 {"ecut": 301.0},
                 {"density_factor": 8.0},
                 {"kspacing": 0.3},
+                {"kspacing_atoms": 4},
                 {"width": 0.2},
                 {"spin": True},
                 {"extra": {"nosym": True}},
@@ -70,7 +79,14 @@ def test_hash_changes_with_every_physical_setting_and_with_no_numerical_one() ->
         (
             VaspSettings(ecut=500.0, kspacing=0.5),
             [
-                *({"ecut": 501.0}, {"kspacing": 0.4}, {"smearing": "gaussian"}, {"width": 0.2}, {"ediff": 1e-5}),
+                *(
+                    {"ecut": 501.0},
+                    {"kspacing": 0.4},
+                    {"kspacing_atoms": 4},
+                    {"smearing": "gaussian"},
+                    {"width": 0.2},
+                    {"ediff": 1e-5},
+                ),
                 *({"paw": "Al_GW"}, {"paw_version": "64"}, {"spin": True}, {"extra": {"GGA": "PS"}}),
             ],
             [{"maxiter": 99}, {"command": "srun vasp_std"}, {"kpar": 2}, {"ncore": 2}, {"level": 4}],
@@ -207,3 +223,22 @@ def test_a_variable_that_pw_x_does_not_have_is_named_before_any_job():
     assert message is not None and message.startswith("reference.extra.vdw_cor: is no variable of pw.x")
     known = QeSettings(ecut=300.0, command="true", extra={"vdw_corr": "grimme-d3", "starting_magnetization(1)": 0.3})
     assert engine_available(known) is None
+
+
+@pytest.mark.parametrize(("atoms", "spacing"), [(1, 0.252), (2, 0.3175), (3, 0.3634), (4, 0.4), (7, 0.4)])
+def test_small_cells_get_denser_kpoints_of_the_same_cost(atoms, spacing):
+    settings = GpawSettings(kspacing=0.4, kspacing_atoms=4)
+    assert settings.spacing(atoms) == pytest.approx(spacing, abs=1e-4)
+    assert GpawSettings(kspacing=0.4).spacing(atoms) == 0.4
+    assert "denser below 4 atoms" in settings.describe()
+
+
+def test_a_spacing_by_size_is_physics_that_every_engine_uses():
+    crystal = bulk("Al", "fcc", a=4.05)
+    for name in ("gpaw", "qe", "vasp"):
+        plain = ENGINES[name].settings.model_validate({"engine": name, "ecut": 300.0, "kspacing": 0.4})
+        dense = plain.model_copy(update={"kspacing_atoms": 4})
+        assert physics_hash(plain) != physics_hash(dense)
+        assert mesh(crystal, plain) == (7, 7, 7) and mesh(crystal, dense) == (11, 11, 11)
+        assert mesh(crystal.repeat((2, 2, 1)), plain) == mesh(crystal.repeat((2, 2, 1)), dense)
+    assert incar(crystal, dense)["kspacing"] == pytest.approx(0.252, abs=1e-4)

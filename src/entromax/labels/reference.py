@@ -9,6 +9,7 @@ import pandas as pd
 from ase import Atoms
 
 from entromax.config.models import ElementSettings, LabelSettings, ReferenceSettings
+from entromax.config.models.reference import PlaneWaveSettings
 from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import resolve
 from entromax.labels.engines.base import kpoint_mesh
@@ -85,9 +86,9 @@ def reference_structures(element: str, settings: ElementSettings, limits: LabelS
 
 def share_mesh(structures: Sequence[Atoms], reference: ReferenceSettings) -> None:
     """Write the k-point mesh that is fine enough for all of these cells into each; nothing without k-points."""
-    spacing = getattr(resolve(reference)[1], "kspacing", None)
-    if spacing is None:
+    settings = resolve(reference)[1]
+    if not isinstance(settings, PlaneWaveSettings):
         return
-    mesh = np.max([kpoint_mesh(atoms.cell.array, spacing) for atoms in structures], axis=0)
+    mesh = np.max([kpoint_mesh(atoms.cell.array, settings.spacing(len(atoms))) for atoms in structures], axis=0)
     for atoms in structures:
         atoms.info["kpts"] = [int(count) for count in mesh]

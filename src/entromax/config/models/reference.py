@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from entromax.config.elements import CRYSTALS
@@ -46,10 +47,39 @@ class LevelledSettings(ReferenceSettings):
         return self
 
 
-def plane_waves(ecut: float, kspacing: float, width: float, spin: bool) -> str:
-    """Return the settings that all plane-wave engines share in one phrase."""
-    polarised = "spin-polarised" if spin else "without spin"
-    return f"plane waves to {ecut:g} eV, k-points every {kspacing:g} 1/Å, smearing {width:g} eV, {polarised}"
+class PlaneWaveSettings(LevelledSettings):
+    """Settings that all engines with plane waves and k-points share; each has bounds and defaults of its own."""
+
+    ecut: float
+    kspacing: float
+    kspacing_atoms: int | None = Field(
+        None,
+        ge=2,
+        le=100,
+        description="atoms of a cell from which kspacing holds; smaller cells, whose k-points are cheaper, have "
+        "kspacing x (atoms / this)^(1/3); none: one for all cells [1]",
+    )
+    width: float
+    spin: bool
+
+    def spacing(self, atoms: int) -> float:
+        """Return the k-point spacing of a cell of so many atoms [1/Å].
+
+        The number of k-points times the square of the atoms stays the same below ``kspacing_atoms``, and so, roughly,
+        do the seconds of a calculation.
+        """
+        if self.kspacing_atoms is None or atoms >= self.kspacing_atoms:
+            return self.kspacing
+        return self.kspacing * float(np.cbrt(atoms / self.kspacing_atoms))
+
+    def waves(self) -> str:
+        """Return these settings in one phrase."""
+        fewer = "" if self.kspacing_atoms is None else f" (denser below {self.kspacing_atoms} atoms)"
+        polarised = "spin-polarised" if self.spin else "without spin"
+        return (
+            f"plane waves to {self.ecut:g} eV, k-points every {self.kspacing:g} 1/Å{fewer}, "
+            f"smearing {self.width:g} eV, {polarised}"
+        )
 
 
 class CrystalSettings(Settings):

@@ -16,6 +16,7 @@ from ase.data import atomic_numbers, ground_state_magnetic_moments
 from ase.geometry import minkowski_reduce
 
 from entromax.config.models import ReferenceSettings
+from entromax.config.models.reference import PlaneWaveSettings
 from entromax.registry import Entry
 from entromax.structures.kinds import is_isolated
 
@@ -98,7 +99,7 @@ class Engine(Entry, ABC, Generic[S]):
     preload: ClassVar[Sequence[str]] = ()
     numerical: ClassVar[frozenset[str]] = frozenset()
     files: ClassVar[frozenset[str]] = frozenset()
-    optional: ClassVar[frozenset[str]] = frozenset({"extra"})
+    optional: ClassVar[frozenset[str]] = frozenset({"extra", "kspacing_atoms"})
     convention: ClassVar[int] = 1
     spin: ClassVar[bool] = False
     default_level: ClassVar[str | int | None] = None
@@ -185,14 +186,14 @@ def compact(atoms: Atoms) -> Atoms:
     return reduced
 
 
-def mesh(atoms: Atoms, kspacing: float) -> tuple[int, int, int]:
-    """Return the k-point mesh: Γ for a free atom, the structure's own ``kpts``, or the one for ``kspacing`` [1/Å]."""
+def mesh(atoms: Atoms, settings: PlaneWaveSettings) -> tuple[int, int, int]:
+    """Return the k-point mesh: Γ for a free atom, the structure's own ``kpts``, or what the settings ask for."""
     if is_isolated(atoms):
         return 1, 1, 1
     if "kpts" in atoms.info:
         a, b, c = (int(count) for count in atoms.info["kpts"])
         return a, b, c
-    return kpoint_mesh(atoms.cell.array, kspacing)
+    return kpoint_mesh(atoms.cell.array, settings.spacing(len(atoms)))
 
 
 def hund_moment(symbol: str) -> float:

@@ -7,7 +7,7 @@ import numpy as np
 from ase import Atoms
 from pydantic import Field
 
-from entromax.config.models.reference import Level, LevelledSettings, plane_waves
+from entromax.config.models.reference import Level, PlaneWaveSettings
 from entromax.config.presets import plane_wave_preset
 from entromax.labels.engines.base import (
     ATOM_WIDTH,
@@ -47,7 +47,7 @@ EIGENSOLVER = "davidson"
 """Of the first rung: the same labels as GPAW's default (PPCG, used by the others) in a fifth to a quarter less time."""
 
 
-class GpawSettings(LevelledSettings):
+class GpawSettings(PlaneWaveSettings):
     """GPAW in plane waves: the embedded DFT engine."""
 
     own_tags = {"mode": "ecut", "xc": "xc", "kpts": "kspacing", "occupations": "width", "maxiter": "maxiter"} | {
@@ -73,7 +73,7 @@ class GpawSettings(LevelledSettings):
     def describe(self) -> str:
         """Return the engine and its settings in one phrase."""
         valence = "" if self.valence is None else f", {self.valence} valence electrons"
-        return f"GPAW, {self.xc}{valence}, {plane_waves(self.ecut, self.kspacing, self.width, self.spin)}"
+        return f"GPAW, {self.xc}{valence}, {self.waves()}"
 
 
 class GpawEngine(Engine[GpawSettings]):
@@ -90,7 +90,7 @@ class GpawEngine(Engine[GpawSettings]):
     remedy = "install it together with gpaw-data (see envs/), or choose `engine: emt` for a trial without DFT"
     preload = ("gpaw", "gpaw.new.ase_interface", "gpaw.occupations")
     numerical = frozenset({"maxiter"})
-    optional = frozenset({"extra", "valence"})
+    optional = frozenset({"extra", "valence", "kspacing_atoms"})
     spin = True
     default_level = "standard"
     preset_elements = tuple(CUTOFFS)
@@ -132,7 +132,7 @@ class GpawEngine(Engine[GpawSettings]):
                 f"gpaw: no PAW set-up found ({error}); install gpaw-data or set GPAW_SETUP_PATH"
             ) from error
         info: dict[str, Any] = {
-            "kpts": list(mesh(atoms, settings.kspacing)),
+            "kpts": list(mesh(atoms, settings)),
             "width": first if name == "wide" else width,
         }
         if is_isolated(atoms) or settings.spin:
@@ -164,7 +164,7 @@ class GpawEngine(Engine[GpawSettings]):
         return GPAW(
             mode=PW(settings.ecut),
             xc=settings.xc,
-            kpts={"size": mesh(atoms, settings.kspacing), "gamma": True},
+            kpts={"size": mesh(atoms, settings), "gamma": True},
             occupations={"name": "fermi-dirac", "width": width},
             maxiter=settings.maxiter * (PATIENCE if careful else 1),
             txt=str(text),

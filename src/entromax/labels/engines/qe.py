@@ -12,7 +12,7 @@ import numpy as np
 from ase import Atoms, units
 from pydantic import Field
 
-from entromax.config.models.reference import Level, LevelledSettings, plane_waves
+from entromax.config.models.reference import Level, PlaneWaveSettings
 from entromax.config.presets import plane_wave_preset
 from entromax.labels.engines.base import (
     ATOM_WIDTH,
@@ -55,7 +55,7 @@ class _Pseudopotential:
     digest: str
 
 
-class QeSettings(LevelledSettings):
+class QeSettings(PlaneWaveSettings):
     """Quantum ESPRESSO (pw.x) through ASE; the functional is the one of the pseudopotential (PBE by default)."""
 
     own_tags = (
@@ -88,9 +88,7 @@ class QeSettings(LevelledSettings):
     def describe(self) -> str:
         """Return the engine and its settings in one phrase."""
         own = Path(self.pseudopotential).name if self.pseudopotential else "GTH-PBE"
-        return (
-            f"Quantum ESPRESSO, pseudopotential {own}, {plane_waves(self.ecut, self.kspacing, self.width, self.spin)}"
-        )
+        return f"Quantum ESPRESSO, pseudopotential {own}, {self.waves()}"
 
 
 class QeEngine(Engine[QeSettings]):
@@ -153,7 +151,7 @@ class QeEngine(Engine[QeSettings]):
                 profile=EspressoProfile(command=settings.command, pseudo_dir=pseudopotential.path.parent),
                 directory=folder,
                 pseudopotentials={symbol: pseudopotential.path.name for symbol in set(atoms.get_chemical_symbols())},
-                kpts=None if is_isolated(atoms) else mesh(atoms, settings.kspacing),
+                kpts=None if is_isolated(atoms) else mesh(atoms, settings),
                 input_data=parameters,
             )
             try:
@@ -174,7 +172,7 @@ class QeEngine(Engine[QeSettings]):
             "version": _first(r"Program PWSCF (\S+)", output),
             "pseudopotential": pseudopotential.path.name,
             "pseudopotential_sha256": pseudopotential.digest,
-            "kpts": list(mesh(atoms, settings.kspacing)),
+            "kpts": list(mesh(atoms, settings)),
             "width": parameters["degauss"] * units.Ry,
         }
         if is_isolated(atoms) or settings.spin:

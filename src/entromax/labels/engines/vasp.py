@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import CalculationFailed, CalculatorSetupError
 from pydantic import Field
 
-from entromax.config.models.reference import LevelledSettings, plane_waves
+from entromax.config.models.reference import PlaneWaveSettings
 from entromax.labels.engines.base import (
     ATOM_WIDTH,
     PATIENCE,
@@ -55,7 +55,7 @@ NOT_FOUND = 127
 """Exit code of a shell that does not find the command."""
 
 
-class VaspSettings(LevelledSettings):
+class VaspSettings(PlaneWaveSettings):
     """VASP with PBE PAW sets through ASE; needs a licence, the program, and VASP_PP_PATH."""
 
     own_tags = (
@@ -96,8 +96,7 @@ class VaspSettings(LevelledSettings):
 
     def describe(self) -> str:
         """Return the engine and its settings in one phrase."""
-        waves = plane_waves(self.ecut, self.kspacing, self.width, self.spin)
-        return f"VASP, PBE, PAW set {self.paw or 'as recommended'}, {waves}"
+        return f"VASP, PBE, PAW set {self.paw or 'as recommended'}, {self.waves()}"
 
 
 class VaspEngine(Engine[VaspSettings]):
@@ -159,7 +158,7 @@ class VaspEngine(Engine[VaspSettings]):
             info: dict[str, Any] = {
                 "version": "".join(re.findall(r'name="version"[^>]*>\s*(\S+)', run)[:1]),
                 "paw": re.findall(r"TITEL\s+=\s+(.*\S)", _text(folder / "OUTCAR"))[:1],
-                "kpts": list(mesh(atoms, settings.kspacing)),
+                "kpts": list(mesh(atoms, settings)),
                 "width": parameters["sigma"],
             }
             if is_isolated(atoms) or settings.spin:
@@ -203,9 +202,9 @@ def incar(atoms: Atoms, settings: VaspSettings, rung: str = "default") -> dict[s
     if settings.paw_version is not None:
         parameters["pp_version"] = settings.paw_version
     if isolated or "kpts" in atoms.info:
-        parameters |= {"kpts": mesh(atoms, settings.kspacing), "gamma": True}
+        parameters |= {"kpts": mesh(atoms, settings), "gamma": True}
     else:
-        parameters |= {"kspacing": settings.kspacing, "kgamma": True}
+        parameters |= {"kspacing": settings.spacing(len(atoms)), "kgamma": True}
     if rung in ("damped", "wide"):
         parameters |= DAMPED
     if rung == "all" or isolated:
