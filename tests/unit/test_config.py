@@ -134,6 +134,10 @@ BAD = {
         with_al(active={"shares": {"uncertain": 0.5}}),
         ["active.shares", "add up to 1.5", "so that they add up to 1"],
     ),
+    "more vacancies than structures near equilibrium": (
+        with_al(active={"structures": 10, "vacancies": 5}),
+        ["active", "5 vacancies wanted", "has 4 structures near equilibrium", "raise `structures`"],
+    ),
     "active learning with a sweep": (
         with_al(
             active={"iterations": 1, "potential": "b"},

@@ -46,8 +46,7 @@ def take_batch(
 ) -> list[Atoms]:
     """Write one batch that was chosen before as shards; returns its structures.
 
-    Elements got their batches at different times: where a file ends before ``iteration``, the batch is empty, and the
-    log says so.
+    Elements got their batches at different times: a batch that the file does not have is empty, and the log says so.
 
     Args:
         batches: file of the element.
@@ -62,10 +61,10 @@ def take_batch(
     everything = read_structures(batches)
     batch = [atoms for atoms in everything if atoms.info["batch"] == iteration][:structures]
     if not batch:
-        last = max((int(atoms.info["batch"]) for atoms in everything), default=0)
-        if last == 0:
+        known = sorted({int(atoms.info["batch"]) for atoms in everything})
+        if not known:
             raise ValueError(f"{batches}: has no batches; remove it, and the campaign chooses its own")
-        logger.warning("%s ends with batch %d: batch %d is empty", batches, last, iteration)
+        logger.warning("%s has batches %s: batch %d is empty", batches, ", ".join(map(str, known)), iteration)
     for atoms in batch:
         del atoms.info["batch"]
     write_shards(shards, batch, n=structures, shard_size=shard_size)

@@ -36,7 +36,7 @@ def near_equilibrium(search: Search, n: int) -> tuple[list[Atoms], pd.DataFrame]
     Returns:
         The chosen ones and the table of all, see ``Search.survey``; those that break a bound in every try are left out.
     """
-    whole = n - min(search.settings.vacancies, n)
+    whole = n - search.settings.vacancies
     crystals = [relax(atoms, search) for atoms in lowest_crystals(search, max(-(-whole // PER_CRYSTAL), 1))]
     rng = np.random.default_rng(search.seed)
     candidates = []

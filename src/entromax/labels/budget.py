@@ -10,6 +10,8 @@ from entromax.runtime import seconds_left
 
 RESERVE = 60.0
 """Seconds kept back at the end of the wall time for writing the outputs; 10 % of a wall time below 10 minutes."""
+LEAST_RESERVE = 5.0
+"""Seconds kept back of a short wall time, most of which start-up may have taken; never more than a quarter of it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Clock:
     @property
     def budget(self) -> float:
         """Seconds that may be spent on labelling in all."""
-        return float("inf") if self.wall_time is None else self.wall_time - min(RESERVE, 0.1 * self.wall_time)
+        if self.wall_time is None:
+            return float("inf")
+        return self.wall_time - min(RESERVE, max(0.1 * self.wall_time, min(LEAST_RESERVE, 0.25 * self.wall_time)))
 
     @property
     def left(self) -> float:

@@ -70,3 +70,13 @@ class ActiveSettings(Settings):
         DynamicsSettings(),
         description="runs with the committee; each offers the structure of its path that is least certain; null: none",
     )
+
+    @model_validator(mode="after")
+    def _vacancies(self) -> "ActiveSettings":
+        most = self.shares.counts(self.structures)["near_equilibrium"]
+        if self.vacancies > most:
+            raise ValueError(
+                f"{self.vacancies} vacancies wanted, but a batch has {most} structures near equilibrium; lower "
+                "`vacancies`, or raise `structures` or `shares.near_equilibrium`"
+            )
+        return self
