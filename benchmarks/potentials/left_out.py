@@ -1,0 +1,183 @@
+"""Weights, cutoff and size of `open_ace` judged by library structures that a fit has not seen, for docs/fits.md.
+
+    python -m benchmarks.potentials.left_out results/eight_elements [MORE] [--json FILE]
+
+Takes the labels of campaigns, from their datasets. Five folds of the library, dealt twice; what active learning has
+chosen is in every fit. Judged are library structures below 1 eV/atom above E(V) of the reference crystals, as in the
+scorecard, and the energies of these crystals, which no fit has seen. Run with OMP_NUM_THREADS=1.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from benchmarks.common import RESULTS
+from entromax.config.models import LabelNoise
+from entromax.layout import CampaignFolder
+from entromax.potentials.anchors import short_range_anchors
+from entromax.potentials.base import FitData, split_free_atom
+from entromax.potentials.linear import Design, fit_linear
+from entromax.potentials.open_ace import OpenAceSettings, untrained
+from entromax.potentials.open_ace_model import OpenAceDesign
+from entromax.potentials.weights import expected_errors, heights
+from entromax.progress import load_results
+from entromax.runtime import config_hash, provenance, write_json
+from entromax.structures import read_structures
+from entromax.structures.geometry import right_handed
+from entromax.structures.kinds import ISOLATED, LIBRARY
+from entromax.validation.eos import fit_birch_murnaghan
+from entromax.validation.hull import lower_envelope
+
+WINDOW = 1.0
+"""Height above E(V) below which a structure judges [eV/atom]."""
+FOLDS, DEALS = 5, 2
+MOST = 800
+"""Functions whose rows are made; smaller sizes are the first of them."""
+CUTOFF = 2.2
+"""Of the variants that change something else [d_nn]."""
+DEFAULT = OpenAceSettings(cutoff=CUTOFF)
+VARIANTS = (
+    *({"energy_weight": weight} for weight in (30.0, 100.0, 300.0, 1000.0)),
+    *({"energy_weight": 300.0, "stress_weight": weight} for weight in (200.0, 5000.0)),
+    *({"energy_weight": 300.0, "height": height} for height in (1.0, 2.0)),
+    *({"energy_weight": 300.0, "functions": number} for number in (300, 400, 650, 800)),
+    *({"energy_weight": 300.0, "cutoff": cutoff} for cutoff in (2.0, 2.4, 2.8)),
+)
+
+
+class Remembered:
+    """The first functions of a design, which makes the rows of every structure once."""
+
+    def __init__(self, design: OpenAceDesign, known: dict[str, tuple[np.ndarray, np.ndarray]], functions: int) -> None:
+        """Share what is known of structures, by ``sid``, with designs of other sizes."""
+        self._design, self._known, self._functions = design, known, functions
+
+    @property
+    def growth(self) -> np.ndarray:
+        """See ``Design.growth``."""
+        return self._design.growth[: self._functions]
+
+    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
+        """See ``Design.rows``."""
+        sid = str(atoms.info["sid"])
+        if sid not in self._known:
+            self._known[sid] = self._design.rows(atoms)
+        rows, targets = self._known[sid]
+        return rows[:, : self._functions], targets
+
+    def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
+        """See ``Design.energy``."""
+        row, repulsion = self._design.energy(atoms)
+        return row[: self._functions], repulsion
+
+
+def energy(atoms: Atoms) -> float:
+    """Return the labelled energy [eV/atom]."""
+    return float(atoms.info["REF_energy"]) / len(atoms)
+
+
+def above_curves(structures: Sequence[Atoms], crystals: Sequence[Atoms]) -> np.ndarray:
+    """Return the heights [N] above the lowest E(V) of labelled crystals [eV/atom]."""
+    fits = []
+    for name in {atoms.info["config_type"] for atoms in crystals}:
+        curve = [atoms for atoms in crystals if atoms.info["config_type"] == name]
+        fits.append(
+            fit_birch_murnaghan(
+                [atoms.get_volume() / len(atoms) for atoms in curve], [energy(atoms) for atoms in curve]
+            )
+        )
+    volumes = np.array([atoms.get_volume() / len(atoms) for atoms in structures])
+    minima = [fit for fit in fits if fit.volume is not None]
+    return np.array([energy(atoms) for atoms in structures]) - lower_envelope(volumes, minima)
+
+
+def folds(structures: Sequence[Atoms]) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield indices of training and test; only library structures are left out."""
+    library = [k for k, atoms in enumerate(structures) if atoms.info["config_type"] == LIBRARY]
+    for deal in range(DEALS):
+        order = np.random.default_rng(deal).permutation(library)
+        for fold in range(FOLDS):
+            test = order[fold::FOLDS].tolist()
+            yield sorted({*range(len(structures))} - {*test}), test
+
+
+def judge(
+    data: FitData, settings: OpenAceSettings, design: Design, crystals: Sequence[Atoms], judging: np.ndarray
+) -> dict[str, float]:
+    """Return root mean squares over all folds; ``judging`` [N] marks structures near E(V)."""
+    energies, forces, phases = [], [], []
+    for train, test in folds(data.train):
+        known = [data.train[k] for k in train]
+        fit = fit_linear(
+            known,
+            design,
+            errors=expected_errors(heights(known), settings.errors, settings.height, data.noise),
+            anchors=short_range_anchors(known, data.element, data.d_nn, data.seed),
+            members=1,
+            seed=data.seed,
+        )
+        for k in test:
+            if judging[k]:
+                rows, targets = design.rows(data.train[k])
+                error = rows @ fit.coefficients - targets
+                energies.append(error[0])
+                forces.append(np.mean(error[1 : 1 + 3 * len(data.train[k])] ** 2))
+        for atoms in crystals:
+            rows, targets = design.rows(atoms)
+            phases.append(float(rows[0] @ fit.coefficients - targets[0]))
+    return {
+        "unseen_energy_mev": round(1000 * float(np.sqrt(np.mean(np.square(energies)))), 1),
+        "unseen_energy_mae_mev": round(1000 * float(np.mean(np.abs(energies))), 1),
+        "unseen_forces_ev_a": round(float(np.sqrt(np.mean(forces))), 3),
+        "crystals_mev": round(1000 * float(np.sqrt(np.mean(np.square(phases)))), 1),
+    }
+
+
+def element_rows(results: Path, element: str) -> dict[str, Any]:
+    """Return the number of labels of one element and what every variant gives."""
+    settings = load_results(results).elements[element]
+    folder = CampaignFolder(results).element(element)
+    parts = [read_structures(folder.dataset / f"{part}.extxyz") for part in ("train", "validation", "test")]
+    atom, bulk = split_free_atom([atoms for part in parts for atoms in part])
+    reference = read_structures(folder.root / "labels/reference.extxyz")
+    crystals = [right_handed(atoms) for atoms in reference if atoms.info["config_type"] != ISOLATED]
+    noise = settings.label_noise or LabelNoise()
+    data = FitData([right_handed(atoms) for atoms in bulk], [], element, settings.d_nn, seed=0, noise=noise)
+    judging = above_curves(data.train, crystals) < WINDOW
+    judging &= np.array([atoms.info["config_type"] == LIBRARY for atoms in data.train])
+    designs: dict[float, tuple[OpenAceDesign, dict[str, tuple[np.ndarray, np.ndarray]]]] = {}
+    found = []
+    for variant in VARIANTS:
+        chosen = DEFAULT.model_copy(update=variant)
+        cutoff = chosen.cutoffs[0]
+        if cutoff not in designs:
+            model = untrained(
+                chosen.model_copy(update={"functions": MOST}), data, cutoff, float(atom.info["REF_energy"])
+            )
+            designs[cutoff] = OpenAceDesign(model), {}
+        row = judge(data, chosen, Remembered(*designs[cutoff], chosen.functions), crystals, judging)
+        found.append({**variant, **row})
+        print(element, found[-1], flush=True)
+    return {"labels": len(data.train), "judging": int(judging.sum()), "variants": found}
+
+
+def main() -> None:
+    """Judge every variant for every element of the campaigns and write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=Path, nargs="+", help="folders of results")
+    parser.add_argument("--json", type=Path, default=RESULTS / "left_out.json")
+    options = parser.parse_args()
+    found = {
+        element: element_rows(results, element)
+        for results in options.results
+        for element in load_results(results).elements
+    }
+    write_json(options.json, {"elements": found, "provenance": provenance(config=config_hash({}), seed=0)})
+
+
+if __name__ == "__main__":
+    main()
