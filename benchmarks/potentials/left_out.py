@@ -2,8 +2,8 @@
 
     python -m benchmarks.potentials.left_out results/eight_elements [MORE] [--json FILE]
 
-Takes the labels of campaigns, from their datasets. Five folds of the library, dealt twice; what active learning has
-chosen is in every fit. Judged are library structures below 1 eV/atom above E(V) of the reference crystals, as in the
+Takes the labels of campaigns, from their datasets. Five folds of the library; what active learning has chosen is
+in every fit. Judged are library structures below 1 eV/atom above E(V) of the reference crystals, as in the
 scorecard, and the energies of these crystals, which no fit has seen. Run with OMP_NUM_THREADS=1.
 """
 
@@ -34,18 +34,17 @@ from entromax.validation.hull import lower_envelope
 
 WINDOW = 1.0
 """Height above E(V) below which a structure judges [eV/atom]."""
-FOLDS, DEALS = 5, 2
-MOST = 800
+FOLDS = 5
+MOST = 650
 """Functions whose rows are made; smaller sizes are the first of them."""
 CUTOFF = 2.2
 """Of the variants that change something else [d_nn]."""
 DEFAULT = OpenAceSettings(cutoff=CUTOFF)
 VARIANTS = (
     *({"energy_weight": weight} for weight in (30.0, 100.0, 300.0, 1000.0)),
-    *({"energy_weight": 300.0, "stress_weight": weight} for weight in (200.0, 5000.0)),
-    *({"energy_weight": 300.0, "height": height} for height in (1.0, 2.0)),
-    *({"energy_weight": 300.0, "functions": number} for number in (300, 400, 650, 800)),
-    *({"energy_weight": 300.0, "cutoff": cutoff} for cutoff in (2.0, 2.4, 2.8)),
+    {"energy_weight": 300.0, "height": 2.0},
+    *({"energy_weight": 300.0, "functions": number} for number in (400, 650)),
+    *({"energy_weight": 300.0, "cutoff": cutoff} for cutoff in (2.0, 2.4)),
 )
 
 
@@ -98,11 +97,10 @@ def above_curves(structures: Sequence[Atoms], crystals: Sequence[Atoms]) -> np.n
 def folds(structures: Sequence[Atoms]) -> Iterator[tuple[list[int], list[int]]]:
     """Yield indices of training and test; only library structures are left out."""
     library = [k for k, atoms in enumerate(structures) if atoms.info["config_type"] == LIBRARY]
-    for deal in range(DEALS):
-        order = np.random.default_rng(deal).permutation(library)
-        for fold in range(FOLDS):
-            test = order[fold::FOLDS].tolist()
-            yield sorted({*range(len(structures))} - {*test}), test
+    order = np.random.default_rng(0).permutation(library)
+    for fold in range(FOLDS):
+        test = order[fold::FOLDS].tolist()
+        yield sorted({*range(len(structures))} - {*test}), test
 
 
 def judge(
