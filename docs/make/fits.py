@@ -1,0 +1,35 @@
+"""The table of docs/fits.md, from docs/results/left_out.json: `python -m docs.make.fits`."""
+
+from typing import Any
+
+from benchmarks.common import RESULTS, ROOT
+from docs.make.pages import read_json, write_table
+
+MEASURES = ("variants", "unseen_energy_mev", "unseen_energy_mae_mev", "unseen_forces_ev_a", "crystals_mev")
+
+
+def title(variant: dict[str, Any]) -> str:
+    """Return what is not the default, in the words of the configuration."""
+    named = {key: value for key, value in variant.items() if key not in MEASURES}
+    return ", ".join(f"`{key}: {value:g}`" for key, value in named.items())
+
+
+def table(elements: dict[str, Any]) -> str:
+    """Return a row for every variant: energies and forces of unseen structures, energies of crystals."""
+    names = [f"{name} ({one['judging']} of {one['labels']})" for name, one in elements.items()]
+    lines = [f"| `open_ace` with | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for index, variant in enumerate(next(iter(elements.values()))["variants"]):
+        cells = []
+        for one in elements.values():
+            row = one["variants"][index]
+            cells.append(f"{row['unseen_energy_mev']:.0f}, {row['unseen_forces_ev_a']:.2f}, {row['crystals_mev']:.0f}")
+        lines.append(f"| {title(variant)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    write_table(ROOT / "docs/fits.md", "left_out", table(read_json(RESULTS / "left_out.json")["elements"]))
+
+
+if __name__ == "__main__":
+    main()
