@@ -27,7 +27,7 @@ def test_dry_run_shows_the_whole_plan(profile: str, tmp_path: Path) -> None:
     jobs = count_jobs(text)
     expected = {
         "take_library": "1",
-        "label_shard": "4",
+        "label_shard": "6",
         "train_potential": "1",
         "report_campaign": "1",
     }
