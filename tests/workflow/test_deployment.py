@@ -90,7 +90,7 @@ def test_campaign_of_an_installed_wheel_needs_no_checkout(wheel: Path, tmp_path:
     run = plan(tmp_path / "mine", "--profile", "profiles/local", source=wheel)
     text = run.stdout + run.stderr
     assert run.returncode == 0 and str(ROOT) not in text, text
-    assert {"take_library": "1", "label_shard": "4", "report_campaign": "1"}.items() <= count_jobs(text).items(), text
+    assert {"take_library": "1", "label_shard": "6", "report_campaign": "1"}.items() <= count_jobs(text).items(), text
 
 
 def test_init_leaves_a_folder_with_something_in_it_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
