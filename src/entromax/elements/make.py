@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from entromax.config.load import ConfigError, validated
 from entromax.config.models import ElementSettings, LibrarySettings, ReferenceSettings
+from entromax.config.models.reference import PlaneWaveSettings
 from entromax.config.presets import WIDTH
 from entromax.elements.convergence import CUTOFFS, KSPACINGS, Convergence, cutoff, kspacing, trial_cells
 from entromax.elements.curves import Prototype, most_labels, names, prototype
@@ -65,7 +66,7 @@ def plan(symbol: str, *, engine: str, level: str, crystal_name: str | None = Non
     start = ground_state(symbol, crystal_name)
     reference = _reference(engine, level)
     lines = [f"{symbol}: {start.crystal}, {start.volume:.2f} Å^3/atom, {start.source}"]
-    if _plane_waves(reference):
+    if isinstance(reference, PlaneWaveSettings):
         tolerance = f"until energy differences of three small cells change by less than {TOLERANCES[level]:g} meV/atom"
         lines.append(f"cutoff: {', '.join(f'{value:g}' for value in CUTOFFS)} eV, {tolerance}")
         lines.append(f"k-spacing: {', '.join(f'{value:g}' for value in KSPACINGS)} 1/Å, in the same way")
@@ -95,7 +96,7 @@ def make_element(
     tests: dict[str, Convergence] = {}
     curves_by, tolerance = reference, TOLERANCES[level]
     try:
-        if _plane_waves(reference):
+        if isinstance(reference, PlaneWaveSettings):
             cells = trial_cells(start, symbol, labeller.d_nn)
             tests["ecut"] = cutoff(cells, labeller, reference, tolerance)
             reference = reference.model_copy(update={"ecut": tests["ecut"].value})
@@ -128,10 +129,6 @@ def _reference(engine: str, level: str) -> ReferenceSettings:
         missing = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
         raise ConfigError(f"--engine: {engine} needs keys of its own ({missing}); write the file by hand") from error
     return reference
-
-
-def _plane_waves(reference: ReferenceSettings) -> bool:
-    return {"ecut", "kspacing"} <= set(type(reference).model_fields)
 
 
 def _nearest_distance(state: GroundState) -> float:
