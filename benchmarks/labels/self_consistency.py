@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import RESULTS, ROOT, campaign_settings
-from entromax.config import read_yaml
+from entromax.config.load import read_yaml
 from entromax.config.models import LabelSettings
 from entromax.labels.budget import LabelBudget
 from entromax.labels.engines import engine_version, physics_hash
