@@ -59,15 +59,17 @@ def difference(records: list[Record], reference: list[Record]) -> dict[str, floa
         return float(np.sqrt(np.mean(np.square(np.concatenate([np.ravel(value) for value in values])))))
 
     pairs = list(zip(records, reference, strict=True))
+    steps = [sum(record.attempts[-1].iterations or 0 for record in side) for side in (records, reference)]
     seconds = [sum(record.cpu_seconds or 0.0 for record in side) for side in (records, reference)]
     return {
         "structures": len(pairs),
         "energy_rms_mev": 1000 * rms([(a.energy - b.energy) / len(a.numbers) for a, b in pairs]),
         "force_rms_mev_a": 1000 * rms([np.subtract(a.forces, b.forces) for a, b in pairs]),
         "stress_rms_gpa": EV_PER_A3_IN_GPA * rms([np.subtract(a.stress, b.stress) for a, b in pairs]),
+        "steps": steps[0] / len(pairs),
+        "steps_gpaws_own": steps[1] / len(pairs),
         "cpu_s": seconds[0] / len(pairs),
         "cpu_s_gpaws_own": seconds[1] / len(pairs),
-        "cpu_ratio": seconds[0] / seconds[1],
     }
 
 

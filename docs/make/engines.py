@@ -1,4 +1,4 @@
-"""The two tables of docs/engines.md, from docs/results/engines.json and convergence.json.
+"""The tables of docs/engines.md, from docs/results/engines.json, convergence.json and self_consistency.json.
 
 python -m docs.make.engines
 """
@@ -48,10 +48,25 @@ def levels_table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def self_consistency_table(rows: dict[str, dict[str, float]]) -> str:
+    """Return what the criteria of self-consistency cost and save as a Markdown table."""
+    lines = [
+        "| | structures | energy, meV/atom | forces, meV/Å | stress, GPa | steps, GPAW's own → now | CPU s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for element, row in rows.items():
+        errors_ = f"{row['energy_rms_mev']:.3f} | {row['force_rms_mev_a']:.2f} | {row['stress_rms_gpa']:.3f}"
+        cost = f"{row['steps_gpaws_own']:.1f} → {row['steps']:.1f} | {row['cpu_s_gpaws_own']:.0f} → {row['cpu_s']:.0f}"
+        lines.append(f"| {element} | {row['structures']} | {errors_} | {cost} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     write_table(PAGE, "engines", presets_table(read_json(RESULTS / "engines.json")["rows"]))
     write_table(PAGE, "convergence", levels_table(read_json(RESULTS / "convergence.json")["rows"]))
+    rows = read_json(RESULTS / "self_consistency.json")["rows"]
+    write_table(PAGE, "self_consistency", self_consistency_table(rows))
 
 
 if __name__ == "__main__":
