@@ -164,17 +164,26 @@ def test_arguments_of_its_own_reach_the_calculator(tmp_path: Path) -> None:
     assert abs(charged.energy - plain.energy) > 0.5
 
 
-def test_beryllium_with_its_1s_shell_has_the_all_electron_volume(tmp_path: Path) -> None:
-    """7.872 Å³ of fcc: Bosoni et al., Nat. Rev. Phys. 6, 45 (2024), PBE; with 1s frozen GPAW has 1.6 % more."""
-    settings = GpawSettings(ecut=350.0, kspacing=0.25, width=0.1, valence=4)
-    volumes = np.array([7.5, 7.85, 8.2])
+@pytest.mark.parametrize(
+    ("symbol", "valence", "ecut", "all_electron"),
+    [
+        ("Be", 4, 350.0, 7.8716),  # with 1s frozen GPAW has 1.6 % more
+        ("Sb", 5, 250.0, 27.4896),  # with 4d frozen, by a data set that GPAW has not
+    ],
+)
+def test_made_data_sets_have_the_all_electron_volume_of_fcc(
+    symbol: str, valence: int, ecut: float, all_electron: float, tmp_path: Path
+) -> None:
+    """Bosoni et al., Nat. Rev. Phys. 6, 45 (2024), PBE."""
+    settings = GpawSettings(ecut=ecut, kspacing=0.25, width=0.1, valence=valence)
+    volumes = all_electron * np.array([0.955, 1.0, 1.045])
     energies = []
     for volume in volumes:
-        atoms = bulk("Be", "fcc", a=(4 * volume) ** (1 / 3))
+        atoms = bulk(symbol, "fcc", a=(4 * volume) ** (1 / 3))
         atoms.info["kpts"] = [12, 12, 12]
         energies.append(load_engine(settings).label(atoms, settings, 0, tmp_path / "text").energy)
     curvature, slope, _ = np.polyfit(volumes, energies, 2)
-    assert -slope / (2 * curvature) == pytest.approx(7.8716, rel=0.01)
+    assert -slope / (2 * curvature) == pytest.approx(all_electron, rel=0.01)
 
 
 def test_a_data_set_that_gpaw_has_not_is_named_with_those_it_has(tmp_path: Path) -> None:
