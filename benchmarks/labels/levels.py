@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--spacings", nargs="*", type=float, default=[], help="1/Å")
     parser.add_argument("--fine", type=float, default=0.2, help="reference of the meshes [1/Å]")
     parser.add_argument("--ecut", type=float, default=300.0, help="at which meshes are compared [eV]")
+    parser.add_argument("--valence", type=int, help="electrons of the PAW data set")
     parser.add_argument("--store", type=Path, default=Path("label_store"))
     parser.add_argument("--json", type=Path, default=RESULTS / "levels.json")
     options = parser.parse_args()
@@ -73,13 +74,13 @@ def main() -> None:
             structures,
             element=options.element,
             d_nn=settings.d_nn,
-            reference=GpawSettings.model_validate(level),
+            reference=GpawSettings.model_validate(level | {"valence": options.valence}),
             limits=LIMITS,
             budget=LabelBudget(options.store),
         )
 
     rows: list[dict[str, Any]] = []
-    common = {"element": options.element, "atoms": options.sizes}
+    common = {"element": options.element, "atoms": options.sizes, "valence": options.valence}
     if options.cutoffs:
         reference = labels(ecut=options.dense, **COARSE)
         for ecut in options.cutoffs:
@@ -91,7 +92,7 @@ def main() -> None:
             found = noise(labels(ecut=options.ecut, kspacing=kspacing, width=WIDTH), reference)
             rows.append(common | {"kspacing_1_a": kspacing, "against": options.fine} | found)
     known = read_json(options.json).get("rows", [])
-    others = [row for row in known if row["element"] != options.element]
+    others = [row for row in known if (row["element"], row.get("valence")) != (options.element, options.valence)]
     write_json(
         options.json,
         {
