@@ -27,7 +27,7 @@ from entromax.labels.run import label_structures
 from entromax.runtime import config_hash, provenance, write_json
 from entromax.structures.kinds import LIBRARY
 
-GPAWS_OWN = {"eigenstates": 4e-8, "density": 1e-4}
+GPAWS_OWN = {"eigenstates": 4e-8}
 LIMITS = LabelSettings(structure_timeout=3600.0, min_distance=0.0, max_force=1e4)
 
 

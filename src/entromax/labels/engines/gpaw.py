@@ -45,12 +45,11 @@ SYMMETRY = {"tolerance": 1e-6}
 of some symmetric crystals and gives up with SymmetryAnalysisBug."""
 EIGENSOLVER = "davidson"
 """Of the first rung: the same labels as GPAW's default (PPCG, used by the others) in a fifth to a quarter less time."""
-CONVERGENCE = {"eigenstates": 2e-5, "density": 3e-5}
-"""Largest residual of the wave functions [eV^2 per valence electron] and change of the density [per valence electron].
+CONVERGENCE = {"eigenstates": 2e-5}
+"""Largest residual of the wave functions [eV^2 per valence electron], where GPAW asks for 4e-8.
 
-GPAW asks for 4e-8 and 1e-4. The error of the energy is of second order in the wave functions: that residual is met a
-third to half of all steps after energy, forces and stress have settled, of which the density decides
-(``benchmarks/labels/self_consistency.py``).
+The error of the energy is of second order in the wave functions: energy, forces and stress have settled before, and
+the density, of which GPAW's criterion stays, decides about them (``benchmarks/labels/self_consistency.py``).
 """
 
 
