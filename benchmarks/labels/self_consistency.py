@@ -10,11 +10,11 @@ import argparse
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks.common import RESULTS, ROOT, campaign_settings
+from benchmarks.labels.mesh_noise import per_atom, rms
 from entromax.config.load import read_yaml
 from entromax.config.models import LabelSettings
 from entromax.labels.budget import LabelBudget
@@ -54,18 +54,14 @@ def labelled(records: list[Record], settings: GpawSettings) -> list[Record]:
 
 def difference(records: list[Record], reference: list[Record]) -> dict[str, float]:
     """Return what sets labels apart, and what they cost."""
-
-    def rms(values: list[Any]) -> float:
-        return float(np.sqrt(np.mean(np.square(np.concatenate([np.ravel(value) for value in values])))))
-
     pairs = list(zip(records, reference, strict=True))
     steps = [sum(record.attempts[-1].iterations or 0 for record in side) for side in (records, reference)]
     seconds = [sum(record.cpu_seconds or 0.0 for record in side) for side in (records, reference)]
     return {
         "structures": len(pairs),
-        "energy_rms_mev": 1000 * rms([(a.energy - b.energy) / len(a.numbers) for a, b in pairs]),
-        "force_rms_mev_a": 1000 * rms([np.subtract(a.forces, b.forces) for a, b in pairs]),
-        "stress_rms_gpa": EV_PER_A3_IN_GPA * rms([np.subtract(a.stress, b.stress) for a, b in pairs]),
+        "energy_rms_mev": 1000 * rms([per_atom(a) - per_atom(b) for a, b in pairs]),
+        "force_rms_mev_a": 1000 * rms([x for a, b in pairs for x in np.subtract(a.forces, b.forces).flat]),
+        "stress_rms_gpa": EV_PER_A3_IN_GPA * rms([x for a, b in pairs for x in np.subtract(a.stress, b.stress).flat]),
         "steps": steps[0] / len(pairs),
         "steps_gpaws_own": steps[1] / len(pairs),
         "cpu_s": seconds[0] / len(pairs),
