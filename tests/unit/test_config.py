@@ -122,11 +122,11 @@ BAD = {
         with_al(active={"iterations": 1}),
         ["active.potential", "is None", "name gap", "active.iterations to 0"],
     ),
-    "a share of uncertain structures without a family with error bars": (
+    "a share of uncertain structures without a linear family": (
         with_al(active={"iterations": 1, "shares": UNSURE}),
         ["active.potential", "is None", "add one, such as `snap: {family: snap}`"],
     ),
-    "active learning with a family without error bars": (
+    "a share of uncertain structures for a family that is not linear": (
         with_al(active={"iterations": 1, "potential": "gap", "shares": UNSURE}, potentials={"gap": GAP, "a": SNAP}),
         ["active.potential", "is 'gap'", "ace or snap", "name a"],
     ),

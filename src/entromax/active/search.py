@@ -32,7 +32,8 @@ class Search:
 
     Attributes:
         element: chemical symbol.
-        committee: potential fitted to all labels so far.
+        potential: folder of the potential, fitted to all labels so far.
+        committee: the same potential, ready.
         bounds: of what may be chosen.
         settings: of active learning.
         features: in which structures are compared.
@@ -48,6 +49,7 @@ class Search:
     """
 
     element: str
+    potential: Path
     committee: Committee
     bounds: Bounds
     settings: ActiveSettings

@@ -90,6 +90,7 @@ def select_structures(
     limits = Limits.of(settings.dataset, binding, reduced_volume(lowest))
     search = Search(
         element=symbol,
+        potential=Path(potential),
         committee=Committee.load(potential, train),
         bounds=Bounds.of(element, d_nn, labels, limits),
         settings=active,

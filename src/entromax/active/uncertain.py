@@ -1,6 +1,7 @@
-"""The pool of ignorance: what the committee is least sure of, from the rest of the library and from dynamics."""
+"""The pool of ignorance: what a linear fit would learn most from, of the rest of the library and of dynamics."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,11 @@ import pandas as pd
 from ase import Atoms
 
 from entromax.active.committee import Bounds, Committee
-from entromax.active.search import Candidate, Search, choose
+from entromax.active.information import above_labels, most_telling, wanted
+from entromax.active.search import Candidate, Search
 from entromax.config.models import RobustnessSettings
+from entromax.potentials.linear import ENERGY
+from entromax.potentials.posterior import EnergyPosterior
 from entromax.structures import with_sid
 from entromax.structures.geometry import bare
 from entromax.structures.kinds import ACTIVE
@@ -19,10 +23,12 @@ logger = logging.getLogger("entromax.active")
 
 
 def uncertain(search: Search, n: int) -> tuple[list[Atoms], pd.DataFrame, pd.DataFrame]:
-    """Choose structures that the committee is unsure of, and of different things.
+    """Choose structures whose labels would make the fit most certain of those that lie low for their volume.
+
+    See :func:`entromax.active.information.most_telling`.
 
     Args:
-        search: what is known so far; the potential has error bars.
+        search: what is known so far; the potential is of a linear family.
         n: how many; fewer when there are not so many.
 
     Returns:
@@ -37,10 +43,20 @@ def uncertain(search: Search, n: int) -> tuple[list[Atoms], pd.DataFrame, pd.Dat
     candidates = [candidate for sid, candidate in everything.items() if sid not in search.labelled]
     table = search.survey(candidates)
     usable = np.flatnonzero(table["excluded"] == "")
-    places = search.places([candidates[k].atoms for k in usable])
-    order = usable[choose(table["score"].to_numpy()[usable], places, n)] if len(usable) else usable
+    order = usable[telling(search, [candidates[k].atoms for k in usable], table.iloc[usable], n)]
     table.loc[order, "rank"] = np.arange(1, len(order) + 1)
     return [candidates[k].atoms for k in order], table, pd.DataFrame(rows, columns=None if rows else ["state"])
+
+
+def telling(search: Search, structures: Sequence[Atoms], table: pd.DataFrame, n: int) -> np.ndarray:
+    """Return which ``n`` structures to label, best first; ``table`` is what the committee says about them."""
+    if not structures:
+        return np.empty(0, dtype=int)
+    posterior = EnergyPosterior(search.potential, search.train)
+    energies = table["energy"].to_numpy()
+    errors = posterior.errors(np.maximum(energies, 0.0))[:, ENERGY]
+    targets = wanted(above_labels(table["volume"].to_numpy(), energies, search.train))
+    return most_telling(posterior.covariance(structures), errors, targets, n)
 
 
 class Watcher:

@@ -16,6 +16,7 @@ from entromax.structures.geometry import deformed
 
 if TYPE_CHECKING:
     from entromax.potentials.ace_model import AceBasis
+    from entromax.potentials.linear import Design
 
 RATTLE, STRAIN = 0.02, 0.01
 """Displacements [d_nn] and strains [1] of the copies that fill up the active set."""
@@ -55,6 +56,7 @@ class AceFamily(Family[AceSettings]):
     requires = "pyace"
     remedy = "pip install entromax[ace]"
     error_bars = True
+    linear = True
     lammps_package = "ML-PACE"
     lammps_gpu = "pace/kk, with KOKKOS: lmp -k on g 1 -sf kk -pk kokkos newton on neigh half -in in.lammps"
 
@@ -79,6 +81,13 @@ class AceFamily(Family[AceSettings]):
         from entromax.potentials.ace_model import AceCalculator
 
         return AceCalculator(folder)
+
+    def design(self, folder: Path, settings: AceSettings) -> "Design":
+        """Return the rows of structures in a fitted potential; see ``Family.design``."""
+        from entromax.potentials.ace_model import BASIS, MODEL, AceBasis, AceDesign, AceModel, import_pyace
+
+        basis = AceBasis(import_pyace().PyACECalculator(str(folder / BASIS)).basis)
+        return AceDesign(basis, AceModel.load(folder / MODEL))
 
     def export(self, folder: Path, element: str) -> str | None:
         """Return commands for LAMMPS with the package ML-PACE; see ``Family.export``."""

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
@@ -12,6 +12,9 @@ from ase.calculators.calculator import BaseCalculator
 from entromax.config.models import LabelNoise, PotentialSettings
 from entromax.registry import FAMILIES, Entry
 from entromax.structures.kinds import ISOLATED
+
+if TYPE_CHECKING:
+    from entromax.potentials.linear import Design
 
 S = TypeVar("S", bound=PotentialSettings)
 CARD = "potential.json"
@@ -51,12 +54,14 @@ class Family(Entry, ABC, Generic[S]):
     Attributes:
         settings: the pydantic model of its settings.
         error_bars: its calculators answer ``energy_std`` and ``forces_std`` (see ``load``).
+        linear: it is fitted by ``linear.fit_linear`` and has a ``design``.
         lammps_package: package of LAMMPS that has its pair style; empty without one.
         lammps_gpu: how LAMMPS is said to run it on a GPU; empty where nothing is known.
     """
 
     settings: type[S]
     error_bars: ClassVar[bool] = False
+    linear: ClassVar[bool] = False
     lammps_package: ClassVar[str] = ""
     lammps_gpu: ClassVar[str] = ""
 
@@ -105,6 +110,10 @@ class Family(Entry, ABC, Generic[S]):
         * ``forces_std``: [N, 3] standard deviations of the forces [eV/Å], calibrated likewise;
         * ``extrapolation``: [N] extrapolation grade of every atom [1]; above 1 the atom is outside the training data.
         """
+
+    def design(self, folder: Path, settings: S) -> "Design":
+        """Return the rows of structures in a fitted potential of a family that is ``linear``."""
+        raise NotImplementedError(f"{self.name} is no linear family")
 
     @abstractmethod
     def export(self, folder: Path, element: str) -> str | None:

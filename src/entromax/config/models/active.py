@@ -22,7 +22,11 @@ class SharesSettings(Settings):
         0.4, ge=0, le=1, description="distortions of the crystals that came out lowest: elastic constants, phonons [1]"
     )
     uncertain: float = Field(
-        0.0, ge=0, le=1, description="what the committee of a potential with error bars is least sure of [1]"
+        0.0,
+        ge=0,
+        le=1,
+        description="what a linear potential would learn most from about library cells that lie low for their volume "
+        "[1]",
     )
 
     @model_validator(mode="after")
@@ -44,8 +48,8 @@ class ActiveSettings(Settings):
 
     potential: str | None = Field(
         None,
-        description="potential whose fits choose, without a sweep; of a family with error bars (snap, ace) for a share "
-        "of uncertain structures",
+        description="potential whose fits choose, without a sweep; of a linear family (open_ace, ace, snap) for a "
+        "share of uncertain structures",
     )
     iterations: int = Field(0, ge=0, le=50, description="batches chosen, labelled and fitted to, one by one; 0: none")
     structures: int = Field(24, ge=1, description="structures per batch")
@@ -68,7 +72,8 @@ class ActiveSettings(Settings):
     )
     dynamics: DynamicsSettings | None = Field(
         DynamicsSettings(),
-        description="runs with the committee; each offers the structure of its path that is least certain; null: none",
+        description="runs with the committee for the uncertain pool; each offers the structure of its path that is "
+        "least certain; null: none",
     )
 
     @model_validator(mode="after")

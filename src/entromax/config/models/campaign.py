@@ -69,11 +69,11 @@ class CampaignSettings(Settings):
             return self
         able = {name: one for name, one in self.potentials.items() if not getattr(one, "sweep", None)}
         if active.shares.uncertain:
-            able = {name: one for name, one in able.items() if FAMILIES[one.family].has_error_bars(one)}
+            able = {name: one for name, one in able.items() if FAMILIES[one.family].linear}
         if active.potential not in able:
-            families = " or ".join(name for name, family in FAMILIES.items() if family.error_bars)
+            families = " or ".join(name for name, family in FAMILIES.items() if family.linear)
             remedy = f"name {' or '.join(able)}" if able else "add one, such as `snap: {family: snap}`, and name it"
-            kind = f" with error bars (family {families}) and" if active.shares.uncertain else ""
+            kind = f" of a linear family ({families}) and" if active.shares.uncertain else ""
             raise ValueError(
                 f"active.potential: is {active.potential!r}, but it takes one of `potentials`{kind} without a sweep to "
                 f"choose structures; {remedy}, or set active.iterations to 0"

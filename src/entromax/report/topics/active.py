@@ -32,8 +32,8 @@ LEADS = {
     "low_energy": "Cells of the library were relaxed by the fit; low ones, unlike each other, were labelled.",
     "near_equilibrium": "The crystals that came out lowest were strained and their atoms displaced; some may "
     "lack an atom.",
-    "uncertain": "Structures of the library and of hot, compressed and random cells moved by the fit were labelled "
-    "where the members of its committee disagreed most, and about different things.",
+    "uncertain": "Of the rest of the library, and of hot, compressed and random cells moved by the fit, those were "
+    "labelled that would make it most certain of what lies low for its volume.",
 }
 """What is said about the pools that a campaign draws from."""
 
