@@ -26,6 +26,7 @@ from entromax.config.models import (
     DatasetSettings,
     DynamicsSettings,
     ElementSettings,
+    LabelNoise,
     LabelSettings,
 )
 from entromax.dataset.limits import Limits
@@ -38,7 +39,7 @@ from entromax.potentials.base import split_free_atom
 from entromax.potentials.external import ExternalSettings
 from entromax.potentials.posterior import EnergyPosterior
 from entromax.potentials.snap import SnapSettings
-from entromax.potentials.weights import heights
+from entromax.potentials.weights import expected_errors, heights
 from entromax.registry import FAMILIES
 from entromax.structures import read_structures, scale_structures, with_sid, write_structures
 from entromax.structures.geometry import shortest_distance
@@ -137,12 +138,12 @@ def test_targets_lie_low_for_their_volume() -> None:
 def test_posterior_of_a_fit_is_that_of_bayesian_regression(campaign: Path) -> None:
     _, train = split_free_atom(read_structures(campaign / "train.extxyz"))
     others = read_structures(campaign / "shard_1.extxyz")[18:30]
-    posterior = EnergyPosterior(campaign / "potential", train)
+    posterior = EnergyPosterior.load(campaign / "potential", train)
     card = json.loads((campaign / "potential/potential.json").read_text())
     design = FAMILIES["snap"].design(campaign / "potential", SnapSettings(twojmax=2))
     anchors = short_range_anchors(train, "Al", D_NN, 1)
     rows = [design.rows(atoms)[0] for atoms in train]
-    errors = posterior.errors(heights(train))
+    errors = expected_errors(heights(train), SnapSettings().errors, SnapSettings().height, LabelNoise())
     whole = np.concatenate(
         [
             part / np.repeat(error, [1, 3 * len(atoms), 6])[:, None]

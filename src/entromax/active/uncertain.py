@@ -12,10 +12,9 @@ from entromax.active.committee import Bounds, Committee
 from entromax.active.information import above_labels, most_telling, wanted
 from entromax.active.search import Candidate, Search
 from entromax.config.models import RobustnessSettings
-from entromax.potentials.linear import ENERGY
 from entromax.potentials.posterior import EnergyPosterior
 from entromax.structures import with_sid
-from entromax.structures.geometry import bare
+from entromax.structures.geometry import bare, right_handed
 from entromax.structures.kinds import ACTIVE
 from entromax.validation.robustness import Task, run_task, tasks
 
@@ -52,11 +51,12 @@ def telling(search: Search, structures: Sequence[Atoms], table: pd.DataFrame, n:
     """Return which ``n`` structures to label, best first; ``table`` is what the committee says about them."""
     if not structures:
         return np.empty(0, dtype=int)
-    posterior = EnergyPosterior(search.potential, search.train)
+    posterior = EnergyPosterior.load(search.potential, search.train)
     energies = table["energy"].to_numpy()
-    errors = posterior.errors(np.maximum(energies, 0.0))[:, ENERGY]
+    errors = posterior.errors(np.maximum(energies, 0.0))
     targets = wanted(above_labels(table["volume"].to_numpy(), energies, search.train))
-    return most_telling(posterior.covariance(structures), errors, targets, n)
+    covariance = posterior.covariance([right_handed(atoms) for atoms in structures])
+    return most_telling(covariance, errors, targets, n)
 
 
 class Watcher:

@@ -11,42 +11,72 @@ from scipy.linalg import cholesky, solve_triangular
 
 from entromax.config.models import LabelNoise
 from entromax.config.models.potentials import LinearSettings
-from entromax.potentials.anchors import short_range_anchors
+from entromax.potentials.anchors import Anchor, short_range_anchors
 from entromax.potentials.base import CARD, Family
 from entromax.potentials.jobs import of_pools
-from entromax.potentials.linear import assemble
+from entromax.potentials.linear import ENERGY, Design, assemble
 from entromax.potentials.weights import expected_errors, heights
 from entromax.registry import FAMILIES
 from entromax.structures.geometry import right_handed
 
 
 class EnergyPosterior:
-    """Posterior of the energies of a fit whose family is ``linear``, not calibrated."""
+    """Posterior of the energies of a linear fit, not calibrated."""
 
-    def __init__(self, potential: Path, train: Sequence[Atoms]) -> None:
+    def __init__(
+        self,
+        train: Sequence[Atoms],
+        design: Design,
+        settings: LinearSettings,
+        *,
+        anchors: Sequence[Anchor],
+        noise: LabelNoise,
+        ridge: float,
+    ) -> None:
         """Make the equations of the fit once more.
 
         Args:
-            potential: folder of the fitted potential.
-            train: what it was fitted to, without the free atom.
+            train: what was fitted, without the free atom, in right-handed cells.
+            design: of the family.
+            settings: of the potential.
+            anchors: see ``short_range_anchors``.
+            noise: standard deviations of the labels.
+            ridge: strength of the regularisation that the fit chose.
+        """
+        self._design, self._settings, self._noise = design, settings, noise
+        errors = expected_errors(heights(train), settings.errors, settings.height, noise)
+        equations, self._scale, _ = assemble(train, design, errors, anchors)
+        matrix = equations.moment() / np.outer(self._scale, self._scale)
+        self._factor = cholesky(matrix + ridge * np.eye(len(matrix)), lower=True)
+
+    @classmethod
+    def load(cls, potential: Path, train: Sequence[Atoms]) -> "EnergyPosterior":
+        """Return the posterior of a fitted potential whose family is ``linear``.
+
+        Args:
+            potential: its folder.
+            train: its training set, without the free atom.
         """
         card = json.loads((potential / CARD).read_text())
         family: Family[Any] = FAMILIES[card["family"]]
-        self._settings: LinearSettings = family.settings.model_validate(card["settings"])
-        self._noise = LabelNoise.model_validate(card["label_noise"])
-        self._design = family.design(potential, self._settings)
-        known = [right_handed(atoms) for atoms in of_pools(train, self._settings.pools)]
-        anchors = short_range_anchors(known, card["element"], card["d_nn"], card["provenance"]["seed"])
-        equations, self._scale, _ = assemble(known, self._design, self.errors(heights(known)), anchors)
-        matrix = equations.moment() / np.outer(self._scale, self._scale)
-        self._factor = cholesky(matrix + card["facts"]["ridge"] * np.eye(len(matrix)), lower=True)
+        settings: LinearSettings = family.settings.model_validate(card["settings"])
+        known = [right_handed(atoms) for atoms in of_pools(train, settings.pools)]
+        return cls(
+            known,
+            family.design(potential, settings),
+            settings,
+            anchors=short_range_anchors(known, card["element"], card["d_nn"], card["provenance"]["seed"]),
+            noise=LabelNoise.model_validate(card["label_noise"]),
+            ridge=card["facts"]["ridge"],
+        )
 
     def errors(self, heights: np.ndarray) -> np.ndarray:
-        """Return the errors [N, 3] that the fit expects of labels at these heights, see ``expected_errors``."""
-        return expected_errors(heights, self._settings.errors, self._settings.height, self._noise)
+        """Return the errors [N] that the fit expects of energies at these heights [eV/atom]."""
+        errors = expected_errors(heights, self._settings.errors, self._settings.height, self._noise)
+        return np.asarray(errors[:, ENERGY])
 
     def covariance(self, structures: Sequence[Atoms]) -> np.ndarray:
-        """Return the covariance [S, S] of the predicted energies [eV^2/atom^2]."""
-        rows = np.array([self._design.energy(right_handed(atoms))[0] for atoms in structures]) / self._scale
+        """Return the covariance [S, S] of the predicted energies [eV^2/atom^2] of structures in right-handed cells."""
+        rows = np.array([self._design.energy(atoms)[0] for atoms in structures]) / self._scale
         half = solve_triangular(self._factor, rows.T, lower=True)
         return np.asarray(half.T @ half)
