@@ -9,6 +9,7 @@ scorecard, and the energies of these crystals, which no fit has seen. Run with O
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +136,25 @@ def judge(
     }
 
 
-def element_rows(results: Path, element: str) -> dict[str, Any]:
-    """Return the number of labels of one element and what every variant gives."""
+@dataclass(frozen=True)
+class Labels:
+    """All labels of one element.
+
+    Attributes:
+        data: what a fit gets, in right-handed cells, without the free atom.
+        e0: energy of the free atom [eV].
+        crystals: labelled reference crystals.
+        judging: [N] library structures near E(V).
+    """
+
+    data: FitData
+    e0: float
+    crystals: list[Atoms]
+    judging: np.ndarray
+
+
+def read_labels(results: Path, element: str) -> Labels:
+    """Return the labels of one element of a campaign."""
     settings = load_results(results).elements[element]
     folder = CampaignFolder(results).element(element)
     parts = [read_structures(folder.dataset / f"{part}.extxyz") for part in ("train", "validation", "test")]
@@ -147,20 +165,24 @@ def element_rows(results: Path, element: str) -> dict[str, Any]:
     data = FitData([right_handed(atoms) for atoms in bulk], [], element, settings.d_nn, seed=0, noise=noise)
     judging = above_curves(data.train, crystals) < WINDOW
     judging &= np.array([atoms.info["config_type"] == LIBRARY for atoms in data.train])
+    return Labels(data, float(atom.info["REF_energy"]), crystals, judging)
+
+
+def element_rows(labels: Labels) -> dict[str, Any]:
+    """Return the number of labels of one element and what every variant gives."""
+    data = labels.data
     designs: dict[float, tuple[OpenAceDesign, dict[str, tuple[np.ndarray, np.ndarray]]]] = {}
     found = []
     for variant in VARIANTS:
         chosen = DEFAULT.model_copy(update=variant)
         cutoff = chosen.cutoffs[0]
         if cutoff not in designs:
-            model = untrained(
-                chosen.model_copy(update={"functions": MOST}), data, cutoff, float(atom.info["REF_energy"])
-            )
+            model = untrained(chosen.model_copy(update={"functions": MOST}), data, cutoff, labels.e0)
             designs[cutoff] = OpenAceDesign(model), {}
-        row = judge(data, chosen, Remembered(*designs[cutoff], chosen.functions), crystals, judging)
+        row = judge(data, chosen, Remembered(*designs[cutoff], chosen.functions), labels.crystals, labels.judging)
         found.append({**variant, **row})
-        print(element, found[-1], flush=True)
-    return {"labels": len(data.train), "judging": int(judging.sum()), "variants": found}
+        print(data.element, found[-1], flush=True)
+    return {"labels": len(data.train), "judging": int(labels.judging.sum()), "variants": found}
 
 
 def main() -> None:
@@ -170,7 +192,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=RESULTS / "left_out.json")
     options = parser.parse_args()
     found = {
-        element: element_rows(results, element)
+        element: element_rows(read_labels(results, element))
         for results in options.results
         for element in load_results(results).elements
     }

@@ -1,4 +1,4 @@
-"""The table of docs/fits.md, from docs/results/left_out.json: `python -m docs.make.fits`."""
+"""Tables of docs/fits.md, from left_out.json and telling.json of docs/results: `python -m docs.make.fits`."""
 
 from typing import Any
 
@@ -27,7 +27,22 @@ def table(elements: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def telling(elements: dict[str, Any]) -> str:
+    """Return a row for every way to add labels: energies (root mean square, mean) and forces of unseen structures."""
+    names = [f"{name} ({one['library']} + {one['pools']}; {one['judged']})" for name, one in elements.items()]
+    lines = [f"| added | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for index, way in enumerate(next(iter(elements.values()))["ways"]):
+        cells = []
+        for one in elements.values():
+            row = one["ways"][index]
+            energies = f"{row['unseen_energy_mev']:.0f} ({row['unseen_energy_mae_mev']:.0f})"
+            cells.append(f"{row['labels']}: {energies}, {row['unseen_forces_ev_a']:.2f}")
+        lines.append(f"| {way['added']} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
+    write_table(ROOT / "docs/fits.md", "telling", telling(read_json(RESULTS / "telling.json")["elements"]))
     write_table(ROOT / "docs/fits.md", "left_out", table(read_json(RESULTS / "left_out.json")["elements"]))
 
 

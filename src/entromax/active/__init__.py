@@ -1,4 +1,4 @@
-"""Active learning: structures that the committee of a potential is least sure of become the next labels."""
+"""Active learning: structures that a fit itself names become the next labels."""
 
 from entromax.active.iterations import compare_iterations
 from entromax.active.selection import SelectionSettings, select_structures
