@@ -23,6 +23,7 @@ from entromax.runtime import atomic_path
 
 PAGE = ROOT / "docs/eight_elements.md"
 PICTURE = PICTURES / "learning.png"
+POOLS = ("library", "low_energy", "near_equilibrium", "active")
 
 
 def cards(entry: dict[str, Any]) -> dict[int, list[dict[str, Any]]]:
@@ -65,7 +66,7 @@ def digits(row: dict[str, Any], key: str) -> str:
 def summary(elements: dict[str, Any], symbols: list[str]) -> str:
     """Return the table of all elements."""
     lines = [
-        "| element | labels: library + low + near equilibrium | CPU h | rows that pass (seed) | what does not |",
+        "| element | labels: library + low + near equilibrium + uncertain | CPU h | rows that pass | what does not |",
         "|---|---|---|---|---|",
     ]
     for symbol in symbols:
@@ -74,7 +75,7 @@ def summary(elements: dict[str, Any], symbols: list[str]) -> str:
             continue
         entry = elements[symbol]
         by_seed = cards(entry)
-        pools = " + ".join(str(entry["labels"].get(pool, 0)) for pool in ("library", "low_energy", "near_equilibrium"))
+        pools = " + ".join(str(entry["labels"].get(pool, 0)) for pool in POOLS)
         faults = "; ".join(f"{seed}: {failing(card)}" for seed, card in by_seed.items() if failing(card) != "–")
         passed = ", ".join(f"{passing(card)} ({seed})" for seed, card in by_seed.items())
         lines.append(f"| **{symbol}** | {pools} | {entry['dft_cpu_h']:.1f} | {passed} | {faults or 'nothing'} |")
