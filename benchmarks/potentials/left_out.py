@@ -8,7 +8,7 @@ scorecard, and the energies of these crystals, which no fit has seen. Run with O
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -185,14 +185,14 @@ def element_rows(labels: Labels) -> dict[str, Any]:
     return {"labels": len(data.train), "judging": int(labels.judging.sum()), "variants": found}
 
 
-def main() -> None:
-    """Judge every variant for every element of the campaigns and write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def judge_elements(rows: Callable[[Labels], dict[str, Any]], default: Path, description: str | None) -> None:
+    """Call ``rows`` for every element of the campaigns that the command line names, and write the file."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="+", help="folders of results")
-    parser.add_argument("--json", type=Path, default=RESULTS / "left_out.json")
+    parser.add_argument("--json", type=Path, default=default)
     options = parser.parse_args()
     found = {
-        element: element_rows(read_labels(results, element))
+        element: rows(read_labels(results, element))
         for results in options.results
         for element in load_results(results).elements
     }
@@ -200,4 +200,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    judge_elements(element_rows, RESULTS / "left_out.json", __doc__)

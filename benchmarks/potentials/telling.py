@@ -8,14 +8,12 @@ predicts low for their volume, or the most telling ones. All of them are labelle
 for that there are few to choose from. Run with OMP_NUM_THREADS=1.
 """
 
-import argparse
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.common import RESULTS
-from benchmarks.potentials.left_out import CUTOFF, Labels, Remembered, energy, read_labels
+from benchmarks.potentials.left_out import CUTOFF, Labels, Remembered, energy, judge_elements
 from entromax.active.information import above_labels, most_telling, wanted
 from entromax.potentials.anchors import short_range_anchors
 from entromax.potentials.linear import LinearFit, fit_linear
@@ -23,8 +21,6 @@ from entromax.potentials.open_ace import OpenAceSettings, untrained
 from entromax.potentials.open_ace_model import OpenAceDesign
 from entromax.potentials.posterior import EnergyPosterior
 from entromax.potentials.weights import expected_errors, heights
-from entromax.progress import load_results
-from entromax.runtime import config_hash, provenance, write_json
 from entromax.structures.kinds import LIBRARY
 
 LEFT_OUT, FITTED, ADDED = 0.25, 0.3, 0.1
@@ -111,19 +107,5 @@ def element_rows(labels: Labels) -> dict[str, Any]:
     return {"library": start, "pools": len(pools), "judged": len(energies["none"]), "ways": ways}
 
 
-def main() -> None:
-    """Judge every way for every element of the campaigns and write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path, nargs="+", help="folders of results")
-    parser.add_argument("--json", type=Path, default=RESULTS / "telling.json")
-    options = parser.parse_args()
-    found = {
-        element: element_rows(read_labels(results, element))
-        for results in options.results
-        for element in load_results(results).elements
-    }
-    write_json(options.json, {"elements": found, "provenance": provenance(config=config_hash({}), seed=0)})
-
-
 if __name__ == "__main__":
-    main()
+    judge_elements(element_rows, RESULTS / "telling.json", __doc__)
