@@ -24,6 +24,7 @@ from entromax.contracts.requirements import (
 )
 from entromax.potentials import load_potential, train_potential
 from entromax.potentials.base import CARD, FitError, family_available
+from entromax.potentials.posterior import EnergyPosterior
 from entromax.registry import FAMILIES
 from entromax.structures import write_structures
 from entromax.structures.kinds import is_isolated, without_free_atoms
@@ -98,6 +99,9 @@ def check_family(
             energy, free.info["REF_energy"], free_atom_tolerance, "free atom has the energy of its label [eV]"
         )
         _check_error_bars(calculator, bulk[0], outer.has_error_bars(settings))
+        if outer.linear:
+            variances = np.diag(EnergyPosterior.load(folder / "moved", bulk).covariance(bulk[:3]))
+            require(bool((variances > 0).all()), f"a linear family has a design: variances are {variances}")
         write_structures(folder / "no_atom.extxyz", bulk)
         try:
             fit("third", "no_atom.extxyz")
