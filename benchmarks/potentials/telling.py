@@ -14,13 +14,13 @@ import numpy as np
 
 from benchmarks.common import RESULTS
 from benchmarks.potentials.left_out import CUTOFF, Labels, Remembered, energy, judge_elements
-from entromax.active.information import above_labels, most_telling, wanted
+from entromax.active.information import most_telling, wanted
 from entromax.potentials.anchors import short_range_anchors
 from entromax.potentials.linear import LinearFit, fit_linear
 from entromax.potentials.open_ace import OpenAceSettings, untrained
 from entromax.potentials.open_ace_model import OpenAceDesign
 from entromax.potentials.posterior import EnergyPosterior
-from entromax.potentials.weights import expected_errors, heights
+from entromax.potentials.weights import above_labels, expected_errors, heights
 from entromax.structures.kinds import LIBRARY
 
 LEFT_OUT, FITTED, ADDED = 0.25, 0.3, 0.1

@@ -71,10 +71,11 @@ def test_the_smoothest_functions_are_those_that_python_ace_takes() -> None:
 def test_rows_are_derivatives_of_the_functions() -> None:
     basis = ClusterBasis(cluster_functions([4, 3, 2], [0, 2, 2], 40), 5.0)
     atoms, step = bare(cells(1, seed=4)[0], None), 1e-4
-    energy, forces, stress = basis.rows(atoms)
-    np.testing.assert_allclose(energy, basis.projections(atoms).sum(axis=0), atol=1e-12)
+    functions, parts = basis.gradients(atoms)
+    energy, (forces, stress) = functions.sum(axis=0), map(sum, zip(*parts, strict=True))
+    np.testing.assert_allclose(functions, basis.projections(atoms), atol=1e-12)
     coefficients = np.random.default_rng(0).normal(size=basis.size)
-    values, pushes, strain = basis.energies(atoms, coefficients)
+    values, pushes, strain = basis.energies(atoms, lambda b: (b @ coefficients, np.tile(coefficients, (len(b), 1))))
     assert values.sum() == pytest.approx(energy @ coefficients, abs=1e-10)
     np.testing.assert_allclose(pushes, forces @ coefficients, atol=1e-10)
     np.testing.assert_allclose(strain / atoms.get_volume(), stress @ coefficients, atol=1e-10)

@@ -14,7 +14,7 @@ from ase.calculators.emt import EMT
 from entromax.active import SelectionSettings, select_structures
 from entromax.active.batches import elements_given, take_batch, write_batches
 from entromax.active.committee import Bounds, Committee
-from entromax.active.information import above_labels, most_telling, wanted
+from entromax.active.information import most_telling, wanted
 from entromax.active.low_energy import lowest_distinct
 from entromax.active.search import choose
 from entromax.active.selection import interleaved
@@ -39,7 +39,7 @@ from entromax.potentials.base import split_free_atom
 from entromax.potentials.external import ExternalSettings
 from entromax.potentials.posterior import EnergyPosterior
 from entromax.potentials.snap import SnapSettings
-from entromax.potentials.weights import expected_errors, heights
+from entromax.potentials.weights import above_labels, expected_errors, heights
 from entromax.registry import FAMILIES
 from entromax.structures import read_structures, scale_structures, with_sid, write_structures
 from entromax.structures.geometry import shortest_distance

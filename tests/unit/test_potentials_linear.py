@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase import Atoms
 
 from entromax.potentials.base import FitError
 from entromax.potentials.linear import (
@@ -18,6 +19,8 @@ from entromax.potentials.linear import (
     solve,
 )
 from entromax.potentials.uncertainty import judge_bars
+from entromax.potentials.weights import library_heights
+from entromax.structures.kinds import LIBRARY, LOW_ENERGY
 
 KINDS = np.array([0, 1, 1, 1, 2, 2])
 
@@ -160,3 +163,21 @@ def test_true_error_bars_are_recognised_as_such() -> None:
     assert found["scale"] == pytest.approx(1, abs=0.02) and found["spearman"] > 0.4
     assert judge_bars(errors, bars / 3)["scale"] == pytest.approx(3, abs=0.06)
     assert abs(judge_bars(errors, generator.permutation(bars))["spearman"]) < 0.05
+
+
+def test_library_structures_judge_flexible_functions_by_their_height_above_labels_of_like_volume() -> None:
+    cells = []
+    for volume, energy, kind in ((10, -3.0, LIBRARY), (10, -2.5, LIBRARY), (20, -1.0, LIBRARY), (10, -4.0, LOW_ENERGY)):
+        atoms = Atoms("Al", cell=np.eye(3) * volume ** (1 / 3), pbc=True)
+        atoms.info.update(REF_energy=energy, config_type=kind)
+        cells.append(atoms)
+    np.testing.assert_allclose(library_heights(cells), [1.0, 1.5, 0.0, np.inf])
+
+
+def test_no_ridge_below_the_weakest_is_tried() -> None:
+    made = problem()
+    equations = NormalEquations(20)
+    for judge in made:
+        equations.add(judge.rows, judge.targets)
+    fit = solve(equations, np.ones(20), made, duplicates(made, np.ones(20)), members=8, seed=0, weakest=1e-3)
+    assert min(fit.errors) == pytest.approx(1e-3)

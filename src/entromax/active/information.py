@@ -1,10 +1,8 @@
 """Which labels would tell a linear fit most about the library cells that its user will judge it by."""
 
 import logging
-from collections.abc import Sequence
 
 import numpy as np
-from ase import Atoms
 
 logger = logging.getLogger("entromax.active")
 
@@ -12,24 +10,6 @@ WINDOW = 1.0
 """Structures below this height above the labels of like volume are to become certain [eV/atom]: the scorecard's ..."""
 FEWEST = 20
 """... at least so many of the lowest."""
-LIKE = 0.1
-"""Difference of the logarithms of volumes that are alike."""
-
-
-def above_labels(volumes: np.ndarray, energies: np.ndarray, train: Sequence[Atoms]) -> np.ndarray:
-    """Return the heights [S] above the lowest label of like volume, of any volume where there is none [eV/atom].
-
-    Args:
-        volumes: [S] [Å^3/atom].
-        energies: [S] predicted, above the lowest label [eV/atom].
-        train: all labels.
-    """
-    places = np.log([atoms.get_volume() / len(atoms) for atoms in train])
-    labels = np.array([float(atoms.info["REF_energy"]) / len(atoms) for atoms in train])
-    labels -= labels.min()
-    near = np.abs(np.log(volumes)[:, None] - places) < LIKE
-    floor = np.where(near, labels, np.inf).min(axis=1)
-    return energies - np.where(np.isfinite(floor), floor, 0.0)
 
 
 def wanted(heights: np.ndarray) -> np.ndarray:

@@ -9,10 +9,11 @@ import pandas as pd
 from ase import Atoms
 
 from entromax.active.committee import Bounds, Committee
-from entromax.active.information import above_labels, most_telling, wanted
+from entromax.active.information import most_telling, wanted
 from entromax.active.search import Candidate, Search
 from entromax.config.models import RobustnessSettings
 from entromax.potentials.posterior import EnergyPosterior
+from entromax.potentials.weights import above_labels
 from entromax.structures import with_sid
 from entromax.structures.geometry import bare, right_handed
 from entromax.structures.kinds import ACTIVE

@@ -1,6 +1,6 @@
 """Values and derivatives of cluster functions for periodic structures of one element."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from itertools import groupby
 from math import pi, sqrt
@@ -94,29 +94,39 @@ class ClusterBasis:
         moments = self._moments(self._pooled(pairs, *self._factors(vectors), len(atoms)))
         return np.asarray((self._coupling @ self._products(moments).real).T)
 
-    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what every coefficient alone would give.
+    def gradients(self, atoms: Atoms) -> tuple[np.ndarray, Iterator[tuple[np.ndarray, np.ndarray]]]:
+        """Return the functions [N, p] of every atom, and one by one what those of an atom alone would give.
 
-        Returns:
-            Energy [p], forces [N, 3, p] and stress [6, p] (ASE's order and sign), per unit of the coefficient [eV].
+        That is, per unit of the coefficient [eV]: forces [N, 3, p] and stress [6, p] (ASE's order and sign).
         """
-        n, (pairs, vectors) = len(atoms), self._pairs(atoms)
-        moments = self._moments(self._pooled(pairs, *self._factors(vectors), n))
-        energy = (self._coupling @ self._products(moments).real).sum(axis=1)
-        slopes = (self._slopes @ self._others(moments)).real.reshape(self.size, -1, n)
+        pairs, vectors = self._pairs(atoms)
+        moments = self._moments(self._pooled(pairs, *self._factors(vectors), len(atoms)))
+        values = np.asarray((self._coupling @ self._products(moments).real).T)
+        return values, self._of_atoms(atoms, pairs, vectors, moments)
+
+    def _of_atoms(
+        self, atoms: Atoms, pairs: Pairs, vectors: Tensor, moments: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        slopes = (self._slopes @ self._others(moments)).real.reshape(self.size, -1, len(atoms))
         change, centre, other = self._changes(vectors), pairs.i.numpy(), pairs.j.numpy()
-        forces, strain = np.zeros((n, 3, self.size)), np.zeros((3, 3, self.size))
-        for atom in range(n):
+        for atom in range(len(atoms)):
             mine = centre == atom
             gradient = np.moveaxis(change[:, mine] @ slopes[:, :, atom].T, 0, 1)  # [pairs, 3, p]
-            forces[atom] += gradient.sum(axis=0)
+            forces = np.zeros((len(atoms), 3, self.size))
+            forces[atom] = gradient.sum(axis=0)
             np.subtract.at(forces, other[mine], gradient)
-            strain += np.tensordot(vectors.detach()[mine].numpy(), gradient, (0, 0))
-        stress = (strain + strain.transpose(1, 0, 2)) / (2 * atoms.get_volume())
-        return energy, forces, stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+            strain = np.tensordot(vectors.detach()[mine].numpy(), gradient, (0, 0))
+            stress = (strain + strain.transpose(1, 0, 2)) / (2 * atoms.get_volume())
+            yield forces, stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
-    def energies(self, atoms: Atoms, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what all coefficients [p] together give.
+    def energies(
+        self, atoms: Atoms, readout: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what a function of the values of all functions gives.
+
+        Args:
+            atoms: periodic structure.
+            readout: from the functions [N, p] to energies [N] and their derivatives in the functions [N, p].
 
         Returns:
             Energies [N] of the atoms; forces [N, 3] and dE/d strain [6] of their sum.
@@ -124,13 +134,16 @@ class ClusterBasis:
         n, (pairs, vectors) = len(atoms), self._pairs(atoms)
         pooled = self._pooled(pairs, *self._factors(vectors.requires_grad_()), n)
         moments = self._moments(pooled)
-        weights = self._coupling.T @ coefficients
+        energies, derivatives = readout(np.asarray((self._coupling @ self._products(moments).real).T))
+        weights = self._coupling.T @ derivatives.T
         slots = np.arange(len(self._slots))
-        scatter = csr_matrix((weights[self._owners], (self._slots, slots)), shape=(len(moments), len(slots)))
+        scatter = csr_matrix((np.ones(len(slots)), (self._slots, slots)), shape=(len(moments), len(slots)))
         slopes = np.zeros(pooled.shape)
-        slopes[:, self._radial, self._angular] = (self._complex.T @ (scatter @ self._others(moments))).real.T
+        slopes[:, self._radial, self._angular] = (
+            self._complex.T @ (scatter @ (weights[self._owners] * self._others(moments)))
+        ).real.T
         (gradient,) = torch.autograd.grad(pooled, vectors, torch.from_numpy(slopes))
-        return weights @ self._products(moments).real, *from_pairs(gradient, vectors.detach(), pairs, n)
+        return energies, *from_pairs(gradient, vectors.detach(), pairs, n)
 
     def _pairs(self, atoms: Atoms) -> tuple[Pairs, Tensor]:
         """Return neighbour pairs, sorted by centre, and their vectors [P, 3]."""

@@ -8,15 +8,17 @@ from ase import Atoms
 from entromax.config.models.potentials import LinearSettings
 from entromax.potentials.anchors import short_range_anchors
 from entromax.potentials.base import FitData, FitError, split_free_atom
-from entromax.potentials.linear import Design, LinearFit, fit_linear, shortest
-from entromax.potentials.weights import expected_errors, heights
+from entromax.potentials.linear import RIDGES, Design, LinearFit, fit_linear, shortest
+from entromax.potentials.weights import expected_errors, heights, library_heights
 from entromax.structures.geometry import right_handed
 
 AnyDesign = TypeVar("AnyDesign", bound=Design)
+WEAKEST = 1e-6
+"""Smallest ridge of flexible functions: the few structures that judge do not see what goes wrong below it."""
 
 
 def fit_cutoffs(
-    data: FitData, settings: LinearSettings, untrained: Callable[[float, float], AnyDesign]
+    data: FitData, settings: LinearSettings, untrained: Callable[[float, float], AnyDesign], *, flexible: bool = False
 ) -> tuple[float, AnyDesign, LinearFit, list[Atoms]]:
     """Fit with every cutoff; return the one kept [d_nn], its design, its fit, and the structures without the free atom.
 
@@ -24,6 +26,8 @@ def fit_cutoffs(
         data: training set, element, noise of the labels.
         settings: cutoffs, expected errors, members of the committee.
         untrained: makes the design from a cutoff [d_nn] and the energy of the free atom [eV].
+        flexible: the functions can follow every label, so that the ridge decides: library structures alone judge it
+            (what active learning has chosen is what fits before knew least of, no fair sample), and it has a floor.
 
     Raises:
         FitError: other elements in the training set, or the equations cannot be solved.
@@ -34,11 +38,19 @@ def fit_cutoffs(
     bulk = [right_handed(atoms) for atoms in bulk]  # some programs refuse others
     anchors = short_range_anchors(bulk, data.element, data.d_nn, data.seed)
     errors = expected_errors(heights(bulk), settings.errors, settings.height, data.noise)
+    judging, weakest = (library_heights(bulk), WEAKEST) if flexible else (heights(bulk), RIDGES[-1])
     designs, fits = {}, {}
     for cutoff in settings.cutoffs:
         designs[cutoff] = untrained(cutoff, float(atom.info["REF_energy"]))
         fits[cutoff] = fit_linear(
-            bulk, designs[cutoff], errors=errors, anchors=anchors, members=settings.members, seed=data.seed
+            bulk,
+            designs[cutoff],
+            errors=errors,
+            anchors=anchors,
+            members=settings.members,
+            seed=data.seed,
+            judging=judging,
+            weakest=weakest,
         )
     kept = shortest(fits)
     return kept, designs[kept], fits[kept], bulk

@@ -158,6 +158,8 @@ def fit_linear(
     anchors: Sequence[Anchor],
     members: int,
     seed: int,
+    judging: np.ndarray | None = None,
+    weakest: float = RIDGES[-1],
 ) -> LinearFit:
     """Fit with the regularisation that predicts left-out structures of low energy best.
 
@@ -168,14 +170,16 @@ def fit_linear(
         anchors: see ``short_range_anchors``.
         members: of the committee.
         seed: of the committee, and of the choice of judges.
+        judging: [N] heights by which the judges are chosen [eV/atom]; None: above the lowest structure.
+        weakest: smallest ridge that is tried.
 
     Raises:
         FitError: too few structures, a number that is not finite, or no regularisation makes the equations solvable.
     """
-    judging = set(judges(heights(structures), seed).tolist())
-    equations, scale, kept = assemble(structures, design, errors, anchors, judging)
+    chosen = set(judges(heights(structures) if judging is None else judging, seed).tolist())
+    equations, scale, kept = assemble(structures, design, errors, anchors, chosen)
     groups = duplicates(kept, scale / design.growth)
-    return solve(equations, scale, kept, groups, members=members, seed=seed)
+    return solve(equations, scale, kept, groups, members=members, seed=seed, weakest=weakest)
 
 
 def assemble(
@@ -244,6 +248,7 @@ def solve(
     *,
     members: int,
     seed: int,
+    weakest: float = RIDGES[-1],
 ) -> LinearFit:
     """Return the fit with the best ridge.
 
@@ -254,6 +259,7 @@ def solve(
         groups: indices of rows of these that are left out together.
         members: of the committee.
         seed: of the committee.
+        weakest: see ``fit_linear``.
 
     Raises:
         FitError: no regularisation makes the equations solvable.
@@ -263,7 +269,7 @@ def solve(
     targets = np.concatenate([judge.targets for judge in kept])
     found: dict[float, tuple[float, float]] = {}
     best: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None = None
-    for ridge in map(float, RIDGES):
+    for ridge in map(float, RIDGES[weakest <= RIDGES]):
         try:
             factor = cholesky(moment + ridge * np.eye(len(scale)), lower=True, check_finite=False)
         except LinAlgError:

@@ -15,6 +15,7 @@ from entromax.potentials.cluster_basis import ClusterBasis
 from entromax.potentials.cluster_functions import Channel, Factors, cluster_functions
 from entromax.potentials.core import Core, with_room
 from entromax.potentials.design import growth, load_numbers, rows_and_targets, save_numbers, spread
+from entromax.potentials.hidden_layer import GROWTH, HiddenLayer
 
 MODEL, LAMMPS = "open_ace.npz", "open_ace.yace"
 SKIN = 0.5
@@ -24,6 +25,8 @@ SKIN = 0.5
 @dataclass(frozen=True)
 class OpenAceModel:
     """The energy of an atom is e0 + coefficients . functions, over the repulsion of the core.
+
+    The functions are cluster functions and, behind them, hidden units over the first of these.
 
     Attributes:
         element: chemical symbol.
@@ -35,6 +38,8 @@ class OpenAceModel:
         coefficients: [p] [eV].
         deviations: [M, p] committee, see ``LinearFit``.
         scales: factors that calibrate the standard deviations of energy and forces.
+        centres: see ``HiddenLayer``, whose units are the last of the functions; None without them.
+        unit_scales: see there.
     """
 
     element: str
@@ -46,6 +51,8 @@ class OpenAceModel:
     coefficients: np.ndarray
     deviations: np.ndarray
     scales: tuple[float, float] = (1.0, 1.0)
+    centres: np.ndarray | None = None
+    unit_scales: np.ndarray | None = None
 
     def save(self, path: Path) -> None:
         """Write all numbers to one npz."""
@@ -54,21 +61,52 @@ class OpenAceModel:
     @classmethod
     def load(cls, path: Path) -> "OpenAceModel":
         """Read what ``save`` wrote."""
-        return cls(**{"zbl": None} | load_numbers(path))
+        return cls(**{"zbl": None} | load_numbers(path, ("coefficients", "deviations", "centres", "unit_scales")))
 
     @cached_property
     def basis(self) -> ClusterBasis:
-        """The functions of the coefficients."""
-        return ClusterBasis(cluster_functions(self.n_max, self.l_max, len(self.coefficients)), self.cutoff, SKIN)
+        """The cluster functions."""
+        number = len(self.coefficients) - self.layer.size
+        return ClusterBasis(cluster_functions(self.n_max, self.l_max, number), self.cutoff, SKIN)
+
+    @cached_property
+    def layer(self) -> HiddenLayer:
+        """The units over them."""
+        if self.centres is None or self.unit_scales is None:
+            return HiddenLayer.none()
+        return HiddenLayer(self.centres, self.unit_scales)
+
+    def projections(self, atoms: Atoms) -> np.ndarray:
+        """Return all functions [N, p] of every atom of a periodic structure."""
+        return self.layer.extend(self.basis.projections(atoms))
+
+    def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what every coefficient alone would give.
+
+        Returns:
+            Energy [p], forces [N, 3, p] and stress [6, p] (ASE's order and sign), per unit of the coefficient [eV].
+        """
+        values, parts = self.basis.gradients(atoms)
+        size = len(self.coefficients)
+        forces, stress = np.zeros((len(atoms), 3, size)), np.zeros((6, size))
+        for descriptors, part in zip(values, parts, strict=True):
+            of_forces, of_stress = self.layer.gradients(descriptors, part)
+            forces += of_forces
+            stress += of_stress
+        return self.layer.extend(values).sum(axis=0), forces, stress
+
+    def readout(self, functions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return energies [N] above free atoms and their derivatives [N, p] in the cluster functions [N, p]."""
+        return self.layer.extend(functions) @ self.coefficients, self.layer.slopes(self.coefficients, functions)
 
     @cached_property
     def core(self) -> Core:
         """The repulsion below it."""
         return Core(self.element, self.zbl)
 
-    def commands(self) -> str:
-        """Return the commands of a LAMMPS with the package ML-PACE."""
-        return self.core.commands("pace", f"{LAMMPS} {self.element}")
+    def commands(self) -> str | None:
+        """Return the commands of a LAMMPS with the package ML-PACE, which knows no hidden units: None with them."""
+        return None if self.layer.size else self.core.commands("pace", f"{LAMMPS} {self.element}")
 
     def write_lammps(self, path: Path) -> None:
         """Write the potential without its core in the format of ML-PACE: products with their coefficients."""
@@ -117,15 +155,15 @@ class OpenAceDesign:
     @property
     def growth(self) -> np.ndarray:
         """See ``design.growth``."""
-        return growth(self.model.basis.degrees())
+        return np.append(growth(self.model.basis.degrees()), np.full(self.model.layer.size, GROWTH))
 
     def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
         """Return rows and targets of a labelled structure."""
-        return rows_and_targets(atoms, self.model.basis.rows(atoms), self.model.core, self.model.e0)
+        return rows_and_targets(atoms, self.model.rows(atoms), self.model.core, self.model.e0)
 
     def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
         """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
-        return self.model.basis.projections(atoms).mean(axis=0), self.model.core.repulsion(atoms)[0] / len(atoms)
+        return self.model.projections(atoms).mean(axis=0), self.model.core.repulsion(atoms)[0] / len(atoms)
 
 
 class OpenAceCalculator(Calculator):
@@ -152,16 +190,16 @@ class OpenAceCalculator(Calculator):
             raise ValueError(
                 f"this potential is for {self.model.element}, the structure holds {', '.join(sorted(strange))}"
             )
-        basis, whole = self.model.basis, with_room(self.atoms, self.model.cutoff)
-        values, forces, strain = basis.energies(whole, self.model.coefficients)
+        whole = with_room(self.atoms, self.model.cutoff)
+        values, forces, strain = self.model.basis.energies(whole, self.model.readout)
         repulsion, pushes, stress = self.model.core.repulsion(whole)
         energy = float(values.sum()) + len(whole) * self.model.e0 + repulsion
         self.results = {"energy": energy, "free_energy": energy, "forces": forces + pushes}
         if self.atoms.pbc.all():
             self.results["stress"] = strain / whole.get_volume() + stress
         if "energy_std" in properties:
-            sums = basis.projections(whole).sum(axis=0)
+            sums = self.model.projections(whole).sum(axis=0)
             self.results["energy_std"] = self.model.scales[0] * spread(self.model.deviations @ sums)
         if "forces_std" in properties:
-            parts = np.moveaxis(basis.rows(whole)[1] @ self.model.deviations.T, -1, 0)
+            parts = np.moveaxis(self.model.rows(whole)[1] @ self.model.deviations.T, -1, 0)
             self.results["forces_std"] = self.model.scales[1] * spread(parts)

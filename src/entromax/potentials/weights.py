@@ -6,12 +6,39 @@ import numpy as np
 from ase import Atoms
 
 from entromax.config.models import LabelNoise
+from entromax.structures.kinds import LIBRARY, kind_of
+
+LIKE = 0.1
+"""Difference of the logarithms of volumes that are alike."""
 
 
 def heights(structures: Sequence[Atoms]) -> np.ndarray:
     """Return the energies per atom above the lowest [N] [eV/atom]; free atoms must not be among them."""
     energies = np.array([float(atoms.info["REF_energy"]) / len(atoms) for atoms in structures])
     return np.asarray(energies - energies.min())
+
+
+def above_labels(volumes: np.ndarray, energies: np.ndarray, train: Sequence[Atoms]) -> np.ndarray:
+    """Return the heights [S] above the lowest label of like volume, of any volume where there is none [eV/atom].
+
+    Args:
+        volumes: [S] [Å^3/atom].
+        energies: [S] predicted, above the lowest label [eV/atom].
+        train: all labels.
+    """
+    places = np.log([atoms.get_volume() / len(atoms) for atoms in train])
+    labels = np.array([float(atoms.info["REF_energy"]) / len(atoms) for atoms in train])
+    labels -= labels.min()
+    near = np.abs(np.log(volumes)[:, None] - places) < LIKE
+    floor = np.where(near, labels, np.inf).min(axis=1)
+    return energies - np.where(np.isfinite(floor), floor, 0.0)
+
+
+def library_heights(structures: Sequence[Atoms]) -> np.ndarray:
+    """Return the heights [N] above the lowest label of like volume [eV/atom], infinite but for library structures."""
+    volumes = np.array([atoms.get_volume() / len(atoms) for atoms in structures])
+    library = np.array([kind_of(atoms) == LIBRARY for atoms in structures])
+    return np.where(library, above_labels(volumes, heights(structures), structures), np.inf)
 
 
 def expected_errors(

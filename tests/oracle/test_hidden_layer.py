@@ -1,0 +1,91 @@
+"""Hidden units over cluster functions against finite differences, and against a sum written out."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from entromax.potentials.base import FitData
+from entromax.potentials.hidden_layer import HiddenLayer
+from entromax.potentials.open_ace import OpenAceSettings, untrained
+from entromax.potentials.open_ace_model import OpenAceCalculator, OpenAceDesign, OpenAceModel
+
+
+def rattled(seed: int) -> Atoms:
+    """Return a distorted cell of four atoms."""
+    atoms = bulk("Al", "fcc", a=4.05, cubic=True)
+    atoms.rattle(0.2, seed=seed)
+    return atoms
+
+
+@pytest.fixture(scope="module")
+def model() -> OpenAceModel:
+    """Return an open ACE with units, and coefficients by lot."""
+    settings = OpenAceSettings(functions=60, hidden_units=9, cutoff=2.2)
+    known = [rattled(seed) for seed in range(4)]
+    found = untrained(settings, FitData(known, [], "Al", 2.86, seed=0), 2.2, e0=-1.0)
+    return replace(found, coefficients=np.random.default_rng(0).normal(size=69))
+
+
+def test_units_are_gaussians_around_environments_of_the_training_set(model: OpenAceModel) -> None:
+    layer, atoms = model.layer, rattled(7)
+    b = model.basis.projections(atoms)
+    known = np.concatenate([model.basis.projections(rattled(seed)) for seed in range(4)]) / layer.scales
+    for centre in layer.centres:
+        assert np.abs(known - centre).sum(axis=1).min() < 1e-9
+    wanted = [
+        [np.exp(-sum((x / s - c) ** 2 for x, s, c in zip(row, layer.scales, centre, strict=True)) / 2)
+         - np.exp(-sum(c**2 for c in centre) / 2) for centre in layer.centres]
+        for row in b
+    ]  # fmt: skip
+    np.testing.assert_allclose(layer.extend(b), np.hstack([b, wanted]), atol=1e-12)
+    assert np.all(layer.extend(np.zeros((1, 60))) == 0)  # a free atom
+
+
+def test_rows_and_calculator_agree_and_are_derivatives(model: OpenAceModel) -> None:
+    atoms, step = rattled(11), 1e-5  # bells are narrow
+    energy, forces, stress = model.rows(atoms)
+    np.testing.assert_allclose(energy, model.projections(atoms).sum(axis=0), atol=1e-12)
+    bare = replace(model, zbl=None)
+    atoms.calc = OpenAceCalculator(bare)
+    c = model.coefficients
+    assert atoms.get_potential_energy() == pytest.approx(energy @ c - len(atoms), abs=1e-9)
+    np.testing.assert_allclose(atoms.get_forces(), forces @ c, atol=1e-9)
+    np.testing.assert_allclose(atoms.get_stress(), stress @ c, atol=1e-9)
+    ends = []
+    for sign in (1, -1):
+        moved = atoms.copy()
+        moved.positions[2, 1] += sign * step
+        ends.append(model.projections(moved).sum(axis=0))
+    np.testing.assert_allclose(forces[2, 1], (ends[1] - ends[0]) / (2 * step), atol=1e-5 * np.abs(forces).max())
+    ends = []
+    for sign in (1, -1):
+        strained = atoms.copy()
+        strained.set_cell(atoms.cell.array * [1 + sign * step, 1, 1], scale_atoms=True)
+        ends.append(model.projections(strained).sum(axis=0))
+    slope = (ends[0] - ends[1]) / (2 * step) / atoms.get_volume()
+    np.testing.assert_allclose(stress[0], slope, atol=1e-5 * np.abs(stress).max())
+
+
+def test_a_model_with_units_is_kept_and_is_not_for_lammps(model: OpenAceModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "model.npz")
+    again = OpenAceModel.load(tmp_path / "model.npz")
+    np.testing.assert_array_equal(again.projections(rattled(3)), model.projections(rattled(3)))
+    assert again.commands() is None
+    assert replace(model, centres=None, unit_scales=None, coefficients=np.zeros(60)).commands() is not None
+
+
+def test_without_units_nothing_changes() -> None:
+    b = np.random.default_rng(0).normal(size=(3, 5))
+    layer = HiddenLayer.none()
+    np.testing.assert_array_equal(layer.extend(b), b)
+    np.testing.assert_array_equal(layer.slopes(np.arange(5.0), b), np.tile(np.arange(5.0), (3, 1)))
+
+
+def test_every_unit_has_the_same_growth(model: OpenAceModel) -> None:
+    growth = OpenAceDesign(model).growth
+    assert len(growth) == 69
+    assert set(growth[60:]) == {16.0}
