@@ -94,10 +94,11 @@ class ClusterBasis:
         moments = self._moments(self._pooled(pairs, *self._factors(vectors), len(atoms)))
         return np.asarray((self._coupling @ self._products(moments).real).T)
 
-    def gradients(self, atoms: Atoms) -> tuple[np.ndarray, Iterator[tuple[np.ndarray, np.ndarray]]]:
+    def gradients(self, atoms: Atoms) -> tuple[np.ndarray, Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]]:
         """Return the functions [N, p] of every atom, and one by one what those of an atom alone would give.
 
-        That is, per unit of the coefficient [eV]: forces [N, 3, p] and stress [6, p] (ASE's order and sign).
+        That is the indices [M] of the atoms that it pulls at, itself among them; and per unit of the coefficient [eV]
+        the forces on these [M, 3, p] and the stress [6, p] (ASE's order and sign).
         """
         pairs, vectors = self._pairs(atoms)
         moments = self._moments(self._pooled(pairs, *self._factors(vectors), len(atoms)))
@@ -106,18 +107,19 @@ class ClusterBasis:
 
     def _of_atoms(
         self, atoms: Atoms, pairs: Pairs, vectors: Tensor, moments: np.ndarray
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         slopes = (self._slopes @ self._others(moments)).real.reshape(self.size, -1, len(atoms))
         change, centre, other = self._changes(vectors), pairs.i.numpy(), pairs.j.numpy()
         for atom in range(len(atoms)):
             mine = centre == atom
             gradient = np.moveaxis(change[:, mine] @ slopes[:, :, atom].T, 0, 1)  # [pairs, 3, p]
-            forces = np.zeros((len(atoms), 3, self.size))
-            forces[atom] = gradient.sum(axis=0)
-            np.subtract.at(forces, other[mine], gradient)
+            near, place = np.unique(np.append(atom, other[mine]), return_inverse=True)
+            forces = np.zeros((len(near), 3, self.size))
+            forces[place[0]] = gradient.sum(axis=0)
+            np.subtract.at(forces, place[1:], gradient)
             strain = np.tensordot(vectors.detach()[mine].numpy(), gradient, (0, 0))
             stress = (strain + strain.transpose(1, 0, 2)) / (2 * atoms.get_volume())
-            yield forces, stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+            yield near, forces, stress[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
 
     def energies(
         self, atoms: Atoms, readout: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -138,10 +140,10 @@ class ClusterBasis:
         weights = self._coupling.T @ derivatives.T
         slots = np.arange(len(self._slots))
         scatter = csr_matrix((np.ones(len(slots)), (self._slots, slots)), shape=(len(moments), len(slots)))
+        others = self._others(moments)
+        others *= weights[self._owners]
         slopes = np.zeros(pooled.shape)
-        slopes[:, self._radial, self._angular] = (
-            self._complex.T @ (scatter @ (weights[self._owners] * self._others(moments)))
-        ).real.T
+        slopes[:, self._radial, self._angular] = (self._complex.T @ (scatter @ others)).real.T
         (gradient,) = torch.autograd.grad(pooled, vectors, torch.from_numpy(slopes))
         return energies, *from_pairs(gradient, vectors.detach(), pairs, n)
 

@@ -89,9 +89,9 @@ class OpenAceModel:
         values, parts = self.basis.gradients(atoms)
         size = len(self.coefficients)
         forces, stress = np.zeros((len(atoms), 3, size)), np.zeros((6, size))
-        for descriptors, part in zip(values, parts, strict=True):
-            of_forces, of_stress = self.layer.gradients(descriptors, part)
-            forces += of_forces
+        for descriptors, (near, *gradients) in zip(values, parts, strict=True):
+            of_forces, of_stress = self.layer.gradients(descriptors, gradients)
+            forces[near] += of_forces
             stress += of_stress
         return self.layer.extend(values).sum(axis=0), forces, stress
 
