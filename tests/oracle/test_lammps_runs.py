@@ -27,6 +27,7 @@ from tests.support import emt_cells
 FAMILIES = {
     "snap": SnapSettings(twojmax=4),
     "emt": ExternalSettings(calculator="ase.calculators.emt:EMT"),
+    "units": OpenAceSettings(functions=30, hidden_units=20, cutoff=2.2),  # ML-PACE knows no hidden units
 }
 PLUGIN = Path(os.environ.get("LAMMPS_PLUGIN_PATH", "nowhere")) / "paceplugin.so"
 QUICK = LammpsRunSettings(compared=4, atoms=8, steps=200, through_python=True)

@@ -27,6 +27,7 @@ class Card(Written):
 
     training_structures: int
     fit_seconds: float
+    lammps: str | None = None
     facts: dict[str, Any] = {}
 
     @property

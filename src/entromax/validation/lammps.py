@@ -115,7 +115,7 @@ def _own_style(
 ) -> tuple[list[Results] | None, str]:
     """Return the results with the pair style of the potential, or None and why there are none."""
     if pair is None:
-        return None, "LAMMPS has no pair style for this family"
+        return None, "LAMMPS has no pair style for this potential"
     try:
         return lammps_program.run_structures(command, pair, structures, folder), ""
     except LammpsError as error:

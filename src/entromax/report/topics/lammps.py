@@ -73,10 +73,12 @@ def _blocks(results: ElementResults, potential: PotentialResults) -> list[Block]
         return []
     settings: PotentialSettings = results.settings.potentials[potential.name]
     family, moved = FAMILIES[settings.family], run.dynamics
+    styled = potential.card is not None and potential.card.lammps is not None  # not every potential of such a family
+    package, gpu = (family.lammps_package, family.lammps_gpu) if styled else ("", "")
     by = f"LAMMPS {run.lammps}, {'through Python' if run.how == 'python' else 'its pair style'}"
     rows: list[Sequence[Cell | str]] = [
         ("run by", by),
-        *([("why not by a pair style", f"{run.reason}{_remedy(family.lammps_package)}")] if run.reason else []),
+        *([("why not by a pair style", f"{run.reason}{_remedy(package)}")] if run.reason else []),
         *(
             (f"{name}: largest difference to ASE, {run.structures} structures", _difference(value, UNITS[name]))
             for name, value in run.differences.items()
@@ -91,12 +93,12 @@ def _blocks(results: ElementResults, potential: PotentialResults) -> list[Block]
             else []
         ),
         *([(f"{run.steps} steps of 1 fs, {run.atoms} atoms", _stopped(run.stopped))] if run.stopped else []),
-        *([("on a GPU (untested here)", family.lammps_gpu)] if family.lammps_gpu else []),
+        *([("on a GPU (untested here)", gpu)] if gpu else []),
     ]
     folds = [("in.lammps, as it was run" if not run.reason else "in.lammps, not run here", _input(potential))]
     if run.reason:
         folder = f"{results.settings.results}/{results.element}/potentials/{potential.name}"
-        folds = [*(folds if family.lammps_package else []), ("through Python", _python(folder, results.element))]
+        folds = [*(folds if package else []), ("through Python", _python(folder, results.element))]
     prefix = results.prefix(potential)
     return [
         Block(table=Table((f"{prefix}LAMMPS", "result"), rows, wide=(1,))),
