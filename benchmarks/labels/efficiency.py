@@ -103,7 +103,8 @@ class Problem:
         fit = FitData([], [], element, d_nn, 0)
         e0 = float(data.free_atom.info["REF_energy"])
         self._design = SnapDesign.untrained(settings, fit, settings.cutoffs[0], e0)
-        self.settings, self.noise, self.structures, self.growth = settings, fit.noise, data.pool, self._design.growth
+        self.settings, self.noise, self.structures = settings, fit.noise, data.pool
+        self.size, self.scale = self._design.size, self._design.scale
         self._made = {id(atoms): self._design.rows(atoms) for atoms in (*data.pool, *data.test)}
         self.test = [self.rows(atoms) for atoms in data.test]
 

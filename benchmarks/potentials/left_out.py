@@ -9,7 +9,8 @@ scorecard, and the energies of these crystals, which no fit has seen. Run with O
 
 import argparse
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,12 @@ from ase import Atoms
 from benchmarks.common import RESULTS
 from entromax.config.models import LabelNoise
 from entromax.layout import CampaignFolder
-from entromax.potentials.anchors import short_range_anchors
 from entromax.potentials.base import FitData, split_free_atom
-from entromax.potentials.linear import Design, fit_linear
+from entromax.potentials.cutoffs import fit_cutoffs
+from entromax.potentials.design import growth
+from entromax.potentials.linear import Design
 from entromax.potentials.open_ace import OpenAceSettings, untrained
 from entromax.potentials.open_ace_model import OpenAceDesign
-from entromax.potentials.weights import expected_errors, heights
 from entromax.progress import load_results
 from entromax.runtime import config_hash, provenance, write_json
 from entromax.structures import read_structures
@@ -46,6 +47,7 @@ VARIANTS = (
     {"energy_weight": 300.0, "height": 2.0},
     *({"energy_weight": 300.0, "functions": number} for number in (400, 650)),
     *({"energy_weight": 300.0, "cutoff": cutoff} for cutoff in (2.0, 2.4)),
+    *({"energy_weight": weight, "hidden_units": 1000} for weight in (300.0, 1000.0)),
 )
 
 
@@ -57,9 +59,13 @@ class Remembered:
         self._design, self._known, self._functions = design, known, functions
 
     @property
-    def growth(self) -> np.ndarray:
-        """See ``Design.growth``."""
-        return self._design.growth[: self._functions]
+    def size(self) -> int:
+        """See ``Design.size``."""
+        return self._functions
+
+    def scale(self, sizes: np.ndarray) -> np.ndarray:
+        """See ``Design.scale``."""
+        return sizes * growth(self._design.model.basis.degrees()[: self._functions])
 
     def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
         """See ``Design.rows``."""
@@ -104,21 +110,37 @@ def folds(structures: Sequence[Atoms]) -> Iterator[tuple[list[int], list[int]]]:
         yield sorted({*range(len(structures))} - {*test}), test
 
 
-def judge(
-    data: FitData, settings: OpenAceSettings, design: Design, crystals: Sequence[Atoms], judging: np.ndarray
-) -> dict[str, float]:
-    """Return root mean squares over all folds; ``judging`` [N] marks structures near E(V)."""
+@dataclass(frozen=True)
+class Labels:
+    """All labels of one element.
+
+    Attributes:
+        data: what a fit gets, in right-handed cells, without the free atom.
+        free_atom: with its energy.
+        crystals: labelled reference crystals.
+        judging: [N] library structures near E(V).
+    """
+
+    data: FitData
+    free_atom: Atoms
+    crystals: list[Atoms]
+    judging: np.ndarray
+
+    @property
+    def e0(self) -> float:
+        """Energy of the free atom [eV]."""
+        return float(self.free_atom.info["REF_energy"])
+
+
+def judge(labels: Labels, settings: OpenAceSettings, design_of: Callable[[FitData], Design]) -> dict[str, float]:
+    """Return root mean squares over all folds; ``design_of`` makes the design of a training set."""
+    data, crystals, judging = labels.data, labels.crystals, labels.judging
     energies, forces, phases = [], [], []
     for train, test in folds(data.train):
-        known = [data.train[k] for k in train]
-        fit = fit_linear(
-            known,
-            design,
-            errors=expected_errors(heights(known), settings.errors, settings.height, data.noise),
-            anchors=short_range_anchors(known, data.element, data.d_nn, data.seed),
-            members=1,
-            seed=data.seed,
-        )
+        known = replace(data, train=[data.train[k] for k in train])
+        design = design_of(known)
+        whole = replace(known, train=[labels.free_atom, *known.train])
+        _, _, fit, _ = fit_cutoffs(whole, settings, lambda *_, made=design: made, flexible=settings.hidden_units > 0)
         for k in test:
             if judging[k]:
                 rows, targets = design.rows(data.train[k])
@@ -136,23 +158,6 @@ def judge(
     }
 
 
-@dataclass(frozen=True)
-class Labels:
-    """All labels of one element.
-
-    Attributes:
-        data: what a fit gets, in right-handed cells, without the free atom.
-        e0: energy of the free atom [eV].
-        crystals: labelled reference crystals.
-        judging: [N] library structures near E(V).
-    """
-
-    data: FitData
-    e0: float
-    crystals: list[Atoms]
-    judging: np.ndarray
-
-
 def read_labels(results: Path, element: str) -> Labels:
     """Return the labels of one element of a campaign."""
     settings = load_results(results).elements[element]
@@ -165,7 +170,12 @@ def read_labels(results: Path, element: str) -> Labels:
     data = FitData([right_handed(atoms) for atoms in bulk], [], element, settings.d_nn, seed=0, noise=noise)
     judging = above_curves(data.train, crystals) < WINDOW
     judging &= np.array([atoms.info["config_type"] == LIBRARY for atoms in data.train])
-    return Labels(data, float(atom.info["REF_energy"]), crystals, judging)
+    return Labels(data, atom, crystals, judging)
+
+
+def of_fold(settings: OpenAceSettings, e0: float, data: FitData) -> OpenAceDesign:
+    """Return a design whose hidden units know the training set of a fold alone."""
+    return OpenAceDesign(untrained(settings, data, settings.cutoffs[0], e0))
 
 
 def element_rows(labels: Labels) -> dict[str, Any]:
@@ -175,11 +185,15 @@ def element_rows(labels: Labels) -> dict[str, Any]:
     found = []
     for variant in VARIANTS:
         chosen = DEFAULT.model_copy(update=variant)
-        cutoff = chosen.cutoffs[0]
-        if cutoff not in designs:
-            model = untrained(chosen.model_copy(update={"functions": MOST}), data, cutoff, labels.e0)
-            designs[cutoff] = OpenAceDesign(model), {}
-        row = judge(data, chosen, Remembered(*designs[cutoff], chosen.functions), labels.crystals, labels.judging)
+        (cutoff,) = chosen.cutoffs
+        if chosen.hidden_units:
+            row = judge(labels, chosen, partial(of_fold, chosen, labels.e0))
+        else:
+            if cutoff not in designs:
+                model = untrained(chosen.model_copy(update={"functions": MOST}), data, cutoff, labels.e0)
+                designs[cutoff] = OpenAceDesign(model), {}
+            remembered = Remembered(*designs[cutoff], chosen.functions)
+            row = judge(labels, chosen, lambda _, made=remembered: made)
         found.append({**variant, **row})
         print(data.element, found[-1], flush=True)
     return {"labels": len(data.train), "judging": int(labels.judging.sum()), "variants": found}

@@ -110,7 +110,7 @@ class Remembered:
     """A design that calculates every row once: fits with more seeds then cost little."""
 
     def __init__(self, design: Design) -> None:
-        self.growth, self._design = design.growth, design
+        self.size, self.scale, self._design = design.size, design.scale, design
         self._kept: dict[tuple[int, str], tuple[Atoms, Any]] = {}  # with the atoms: their id stays theirs
 
     def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
@@ -272,7 +272,7 @@ def speed(candidate: str) -> float:
     known, rng = ELEMENTS["W"], np.random.default_rng(0)
     data = FitData([], [], "W", known.d_nn, seed=0)
     design = CANDIDATES[candidate](data, CUTOFFS[0], 0.0)
-    calculator = EVALUATORS[candidate](design, rng.normal(size=len(design.growth)))
+    calculator = EVALUATORS[candidate](design, rng.normal(size=design.size))
     atoms = bulk("W", cubic=True) * (4, 4, 4)
     times = []
     for _ in range(5):

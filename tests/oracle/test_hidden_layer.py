@@ -10,8 +10,11 @@ from ase.build import bulk
 
 from entromax.potentials.base import FitData
 from entromax.potentials.hidden_layer import HiddenLayer
+from entromax.potentials.linear import LinearFit
 from entromax.potentials.open_ace import OpenAceSettings, untrained
 from entromax.potentials.open_ace_model import OpenAceCalculator, OpenAceDesign, OpenAceModel
+
+UNCALIBRATED = {name: {"scale": 1.0} for name in ("energy", "forces")}
 
 
 def rattled(seed: int) -> Atoms:
@@ -75,7 +78,7 @@ def test_a_model_with_units_is_kept_and_is_not_for_lammps(model: OpenAceModel, t
     again = OpenAceModel.load(tmp_path / "model.npz")
     np.testing.assert_array_equal(again.projections(rattled(3)), model.projections(rattled(3)))
     assert again.commands() is None
-    assert replace(model, centres=None, unit_scales=None, coefficients=np.zeros(60)).commands() is not None
+    assert replace(model, centres=None, input_scales=None, coefficients=np.zeros(60)).commands() is not None
 
 
 def test_without_units_nothing_changes() -> None:
@@ -85,7 +88,35 @@ def test_without_units_nothing_changes() -> None:
     np.testing.assert_array_equal(layer.slopes(np.arange(5.0), b), np.tile(np.arange(5.0), (3, 1)))
 
 
-def test_every_unit_has_the_same_growth(model: OpenAceModel) -> None:
-    growth = OpenAceDesign(model).growth
-    assert len(growth) == 69
-    assert set(growth[60:]) == {16.0}
+def test_readout_has_the_prior_of_a_gaussian_process(model: OpenAceModel) -> None:
+    """Its covariance between two environments is what a process that knows the centres alone has."""
+    layer, b = model.layer, model.basis.projections(rattled(5))
+    x = b[:, : len(layer.scales)] / layer.scales
+
+    def kernel(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.exp(-np.sum((one[:, None] - other) ** 2, axis=-1) / 2)
+
+    away = kernel(x, layer.centres) - kernel(np.zeros((1, x.shape[1])), layer.centres)
+    expected = away @ np.linalg.solve(kernel(layer.centres, layer.centres), away.T)
+    whitened = layer.extend(b)[:, 60:] @ layer.whitening()
+    np.testing.assert_allclose(whitened @ whitened.T, expected, atol=1e-6)
+
+
+def test_coefficients_of_a_fit_give_what_its_rows_say(model: OpenAceModel) -> None:
+    design, atoms, rng = OpenAceDesign(model), rattled(12), np.random.default_rng(2)
+    solved = LinearFit(rng.normal(size=69), rng.normal(size=(3, 69)), 1.0, {}, UNCALIBRATED, 0)
+    atoms.info["REF_energy"], atoms.arrays["REF_forces"] = 0.0, np.zeros((4, 3))
+    rows, _ = design.rows(atoms)
+    np.testing.assert_allclose(design.energy(atoms)[0], rows[0], atol=1e-10)
+    found = design.fitted(solved)
+    energy, forces, _ = found.rows(atoms)
+    np.testing.assert_allclose(energy @ found.coefficients / 4, rows[0] @ solved.coefficients, atol=1e-8)
+    np.testing.assert_allclose((forces @ found.coefficients).ravel(), rows[1:] @ solved.coefficients, atol=1e-8)
+    np.testing.assert_allclose(found.deviations @ energy / 4, solved.deviations @ rows[0], atol=1e-8)
+
+
+def test_what_is_expected_of_units_does_not_depend_on_their_size(model: OpenAceModel) -> None:
+    design, sizes = OpenAceDesign(model), np.arange(1.0, 70.0)
+    scale = design.scale(sizes)
+    assert set(scale[60:]) == {10.0}
+    np.testing.assert_allclose(scale[:60], OpenAceDesign(model).scale(np.ones(69))[:60] * sizes[:60])

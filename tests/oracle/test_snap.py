@@ -196,7 +196,7 @@ def test_rows_are_energies_forces_and_stress_and_zero_weight_takes_them_out(camp
     atoms, settings = campaign[1][1], KINDS["linear"]
     design = SnapDesign.untrained(settings, FitData([], [], "Al", D_NN, 0), 2.0, e0=0.0)
     rows, targets = design.rows(atoms)
-    assert rows.shape == (1 + 3 * len(atoms) + 6, len(design.growth)) and targets.shape == (len(rows),)
+    assert rows.shape == (1 + 3 * len(atoms) + 6, design.size) and targets.shape == (len(rows),)
     row, repulsion = design.energy(atoms)
     np.testing.assert_allclose(row, rows[0])
     assert targets[0] == pytest.approx(atoms.info["REF_energy"] / len(atoms) - repulsion)

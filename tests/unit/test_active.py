@@ -151,8 +151,8 @@ def test_posterior_of_a_fit_is_that_of_bayesian_regression(campaign: Path) -> No
         ]
         + [design.energy(anchor.atoms)[0][None] / anchor.error for anchor in anchors]
     )
-    sizes = np.sqrt(np.mean([part[0] ** 2 for part in rows], axis=0)) * design.growth
-    precision = whole.T @ whole + card["facts"]["ridge"] * np.diag(sizes**2)
+    scale = design.scale(np.sqrt(np.mean([part[0] ** 2 for part in rows], axis=0)))
+    precision = whole.T @ whole + card["facts"]["ridge"] * np.diag(scale**2)
     energies = np.array([design.energy(atoms)[0] for atoms in others])
     expected = energies @ np.linalg.inv(precision) @ energies.T
     assert posterior.covariance(others) == pytest.approx(expected, rel=1e-5, abs=1e-8 * np.abs(expected).max())

@@ -146,9 +146,13 @@ class AceDesign:
         return cls(basis, AceModel(data.element, e0, zbl, deviations=np.zeros((settings.members, basis.size))))
 
     @property
-    def growth(self) -> np.ndarray:
-        """See ``design.growth``."""
-        return growth(self.basis.degrees())
+    def size(self) -> int:
+        """Number of functions."""
+        return self.basis.size
+
+    def scale(self, sizes: np.ndarray) -> np.ndarray:
+        """Return the scale of the coefficients; see ``design.growth``."""
+        return sizes * growth(self.basis.degrees())
 
     def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
         """Return rows and targets of a labelled structure in a right-handed cell."""

@@ -13,7 +13,7 @@ from entromax.potentials.weights import expected_errors, heights, library_height
 from entromax.structures.geometry import right_handed
 
 AnyDesign = TypeVar("AnyDesign", bound=Design)
-WEAKEST = 1e-6
+WEAKEST = 1e-7
 """Smallest ridge of flexible functions: the few structures that judge do not see what goes wrong below it."""
 
 

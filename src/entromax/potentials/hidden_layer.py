@@ -2,19 +2,26 @@
 
 A radial basis function network whose centres are environments of the training set [D. S. Broomhead and D. Lowe, Complex
 Systems 2, 321 (1988)], on top of a linear potential. So a potential gets the saturation with many neighbours that
-products of a few lack, and all that is known of linear fits still holds.
+products of a few lack, and all that is known of linear fits still holds. Its readout has the prior of a sparse Gaussian
+process [J. Quinonero-Candela and C. E. Rasmussen, J. Mach. Learn. Res. 6, 1939 (2005)]: smooth functions of the
+descriptors are expected, however many units share in one of them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.distance import cdist
+from scipy.linalg import cholesky, solve_triangular
+from scipy.spatial.distance import cdist, pdist
 
-LENGTH = 1.0
-"""Width of a unit, in units of the root mean square distance between two environments."""
-GROWTH = 16.0
-"""What ``Design.growth`` is for a unit: about that of a cluster function of degree three."""
+from entromax.potentials.design import growth
+
+LENGTH = 2.0
+"""Width of a unit, in units of the median distance between two of them."""
+NUGGET = 1e-8
+"""Variance of each unit of its own, beside 1: keeps the prior of neighbours apart."""
+READOUT_SCALE = 10.0
+"""What ``Design.scale`` is for a unit: of all of them the prior expects a tenth of what it expects of one function."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +53,21 @@ class HiddenLayer:
         """
         spread = descriptors.std(axis=0)
         spread[spread == 0] = 1.0
-        typical = np.sqrt(2 * np.sum((1.0 + degrees) ** -2))  # of |x_i - x_j| when every x_k varies as 1 / (1 + degree)
-        scales = spread * (1.0 + degrees) * LENGTH * typical
-        chosen = np.random.default_rng(seed).permutation(len(descriptors))[:units]
-        return cls(descriptors[np.sort(chosen)] / scales, scales)
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(descriptors))[:units])
+        scales = spread * growth(degrees)
+        scales *= LENGTH * np.median(pdist(descriptors[chosen] / scales))
+        return cls(descriptors[chosen] / scales, scales)
 
     @property
     def size(self) -> int:
         """Number of units."""
         return len(self.centres)
+
+    def whitening(self) -> np.ndarray:
+        """Return U [S, S]: readouts U w with w of unit variance give functions of the prior."""
+        covariance = self._bells(self.centres) + NUGGET * np.eye(self.size)
+        factor = cholesky(covariance, lower=True)
+        return np.asarray(solve_triangular(factor, np.eye(self.size), lower=True, trans="T"))
 
     def extend(self, descriptors: np.ndarray) -> np.ndarray:
         """Return descriptors [N, p] with the units behind them [N, p + S]."""

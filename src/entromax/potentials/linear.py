@@ -1,10 +1,11 @@
 """Regularised linear least squares, judged on left-out structures of low energy, for all linear families.
 
-    minimise  sum_rows (x . c - y)^2 / error_row^2  +  ridge sum_k (size_k growth_k c_k)^2
+    minimise  sum_rows (x . c - y)^2 / error_row^2  +  ridge sum_k (scale_k c_k)^2
 
-The rows are energies per atom, forces and stresses of labelled structures, and energies of anchors. size_k is the root
-mean square of function k over the structures, growth_k lets rough functions earn their place. The ridge is the one
-whose errors on left-out structures of low energy are smallest: all that a user does with a potential happens there.
+The rows are energies per atom, forces and stresses of labelled structures, and energies of anchors. scale_k is the root
+mean square of function k over the structures times its growth, which lets rough functions earn their place. The ridge
+is the one whose errors on left-out structures of low energy are smallest: all that a user does with a potential happens
+there.
 
 What a fit without some of the structures says about them needs no other fit: with the rows X of these structures,
 divided by their errors, the matrix A of the whole fit and H = X A^-1 X^T, their left-out residuals are (1 - H)^-1 times
@@ -39,6 +40,8 @@ LOW = 1.0
 """Structures below this height judge [eV/atom] ..."""
 FEWEST, MOST = 20, 200
 """... at least so many of the lowest, and of more at most so many by lot."""
+FEWEST_CHOSEN = 5
+"""At least so many where a family says which structures judge."""
 DUPLICATE = 0.01
 """Structures whose mean features differ by less than this part are left out together."""
 TIE = 1.05
@@ -52,8 +55,15 @@ class Design(Protocol):
     """Structures as a linear family sees them: labels are linear in p coefficients, above free atoms and ZBL."""
 
     @property
-    def growth(self) -> np.ndarray:
-        """How much rougher every function is than the smoothest, at least 1 [p]."""
+    def size(self) -> int:
+        """Number of coefficients p."""
+
+    def scale(self, sizes: np.ndarray) -> np.ndarray:
+        """Return one over the size that every coefficient is expected to have [p]; see the head of ``linear``.
+
+        Args:
+            sizes: root mean squares of the functions [p].
+        """
 
     def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
         """Return rows [1 + 3 N + 6, p] of a labelled structure and targets: energy per atom, forces, stress if any."""
@@ -176,10 +186,11 @@ def fit_linear(
     Raises:
         FitError: too few structures, a number that is not finite, or no regularisation makes the equations solvable.
     """
-    chosen = set(judges(heights(structures) if judging is None else judging, seed).tolist())
-    equations, scale, kept = assemble(structures, design, errors, anchors, chosen)
-    groups = duplicates(kept, scale / design.growth)
-    return solve(equations, scale, kept, groups, members=members, seed=seed, weakest=weakest)
+    fewest = FEWEST if judging is None else FEWEST_CHOSEN
+    chosen = set(judges(heights(structures) if judging is None else judging, seed, fewest).tolist())
+    equations, sizes, kept = assemble(structures, design, errors, anchors, chosen)
+    groups = duplicates(kept, sizes)
+    return solve(equations, design.scale(sizes), kept, groups, members=members, seed=seed, weakest=weakest)
 
 
 def assemble(
@@ -189,7 +200,7 @@ def assemble(
     anchors: Sequence[Anchor],
     judging: Collection[int] = (),
 ) -> tuple[NormalEquations, np.ndarray, list[Judge]]:
-    """Return the equations of a fit, the scale [p] of its functions (size times growth), and the rows that judge.
+    """Return the equations of a fit, the root mean squares [p] of its functions, and the rows that judge.
 
     Args:
         structures: see ``fit_linear``.
@@ -201,8 +212,7 @@ def assemble(
     Raises:
         FitError: a number is not finite.
     """
-    columns = len(design.growth)
-    equations, squares, kept = NormalEquations(columns), np.zeros(columns), []
+    equations, squares, kept = NormalEquations(design.size), np.zeros(design.size), []
     for index, atoms in enumerate(structures):
         rows, targets = design.rows(atoms)
         kinds = np.repeat([ENERGY, FORCES, STRESS], [1, 3 * len(atoms), len(rows) - 1 - 3 * len(atoms)])
@@ -218,7 +228,7 @@ def assemble(
         equations.add(row[None] / anchor.error, np.array([anchor.energy - repulsion]) / anchor.error)
     sizes = np.sqrt(squares / len(structures))
     sizes[sizes == 0] = 1.0
-    return equations, sizes * design.growth, kept
+    return equations, sizes, kept
 
 
 def shortest(fits: Mapping[float, LinearFit]) -> float:
@@ -227,15 +237,15 @@ def shortest(fits: Mapping[float, LinearFit]) -> float:
     return min(cutoff for cutoff, fit in fits.items() if fit.score <= TIE * best)
 
 
-def judges(heights: np.ndarray, seed: int) -> np.ndarray:
-    """Return the indices of the structures on which a fit is judged.
+def judges(heights: np.ndarray, seed: int, fewest: int = FEWEST) -> np.ndarray:
+    """Return the indices of the structures on which a fit is judged: the low ones, or the ``fewest`` lowest.
 
     Raises:
         FitError: fewer than three structures.
     """
     if len(heights) < 3:
         raise FitError(f"{len(heights)} structures cannot be fitted and left out in turn; give more")
-    limit = max(LOW, float(np.sort(heights)[:FEWEST][-1]))
+    limit = max(LOW, float(np.sort(heights)[:fewest][-1]))
     low = np.flatnonzero(heights <= limit)
     return low if len(low) <= MOST else np.random.default_rng(seed).choice(low, MOST, replace=False)
 
@@ -254,7 +264,7 @@ def solve(
 
     Args:
         equations: of all structures and anchors.
-        scale: [p] size times growth of the functions.
+        scale: [p] see ``Design.scale``.
         kept: structures that judge.
         groups: indices of rows of these that are left out together.
         members: of the committee.

@@ -58,9 +58,7 @@ class OpenAceFamily(Family[OpenAceSettings]):
             lambda cutoff, e0: OpenAceDesign(untrained(settings, data, cutoff, e0=e0)),
             flexible=settings.hidden_units > 0,
         )
-        model = replace(
-            design.model, coefficients=solved.coefficients, deviations=solved.deviations, scales=solved.scales
-        )
+        model = design.fitted(solved)
         model.save(folder / MODEL)
         if not model.layer.size:
             model.write_lammps(folder / LAMMPS)
@@ -113,7 +111,7 @@ def untrained(settings: OpenAceSettings, data: FitData, cutoff: float, e0: float
         coefficients=np.zeros(size + layer.size),
         deviations=np.zeros((settings.members, size + layer.size)),
         centres=layer.centres,
-        unit_scales=layer.scales,
+        input_scales=layer.scales,
     )
 
 

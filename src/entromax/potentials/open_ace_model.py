@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from entromax.potentials.cluster_basis import ClusterBasis
 from entromax.potentials.cluster_functions import Channel, Factors, cluster_functions
 from entromax.potentials.core import Core, with_room
 from entromax.potentials.design import growth, load_numbers, rows_and_targets, save_numbers, spread
-from entromax.potentials.hidden_layer import GROWTH, HiddenLayer
+from entromax.potentials.hidden_layer import READOUT_SCALE, HiddenLayer
+from entromax.potentials.linear import LinearFit
 
 MODEL, LAMMPS = "open_ace.npz", "open_ace.yace"
 SKIN = 0.5
@@ -39,7 +40,7 @@ class OpenAceModel:
         deviations: [M, p] committee, see ``LinearFit``.
         scales: factors that calibrate the standard deviations of energy and forces.
         centres: see ``HiddenLayer``, whose units are the last of the functions; None without them.
-        unit_scales: see there.
+        input_scales: see there.
     """
 
     element: str
@@ -52,7 +53,7 @@ class OpenAceModel:
     deviations: np.ndarray
     scales: tuple[float, float] = (1.0, 1.0)
     centres: np.ndarray | None = None
-    unit_scales: np.ndarray | None = None
+    input_scales: np.ndarray | None = None
 
     def save(self, path: Path) -> None:
         """Write all numbers to one npz."""
@@ -61,7 +62,7 @@ class OpenAceModel:
     @classmethod
     def load(cls, path: Path) -> "OpenAceModel":
         """Read what ``save`` wrote."""
-        return cls(**{"zbl": None} | load_numbers(path, ("coefficients", "deviations", "centres", "unit_scales")))
+        return cls(**{"zbl": None} | load_numbers(path, ("coefficients", "deviations", "centres", "input_scales")))
 
     @cached_property
     def basis(self) -> ClusterBasis:
@@ -72,9 +73,9 @@ class OpenAceModel:
     @cached_property
     def layer(self) -> HiddenLayer:
         """The units over them."""
-        if self.centres is None or self.unit_scales is None:
+        if self.centres is None or self.input_scales is None:
             return HiddenLayer.none()
-        return HiddenLayer(self.centres, self.unit_scales)
+        return HiddenLayer(self.centres, self.input_scales)
 
     def projections(self, atoms: Atoms) -> np.ndarray:
         """Return all functions [N, p] of every atom of a periodic structure."""
@@ -148,22 +149,54 @@ def _function(channels: Sequence[Channel], terms: dict[Factors, float]) -> str:
 
 @dataclass(frozen=True)
 class OpenAceDesign:
-    """Structures as rows of cluster functions, above free atoms and ZBL; see ``linear.Design``."""
+    """Structures as rows of cluster functions and whitened units, above free atoms and ZBL; see ``linear.Design``."""
 
     model: OpenAceModel
 
     @property
-    def growth(self) -> np.ndarray:
-        """See ``design.growth``."""
-        return np.append(growth(self.model.basis.degrees()), np.full(self.model.layer.size, GROWTH))
+    def size(self) -> int:
+        """Number of functions and units."""
+        return self.model.coefficients.size
+
+    def scale(self, sizes: np.ndarray) -> np.ndarray:
+        """Return the scale of the coefficients; see ``design.growth``."""
+        functions = sizes[: self.model.basis.size] * growth(self.model.basis.degrees())
+        return np.append(functions, np.full(self.model.layer.size, READOUT_SCALE))
 
     def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
         """Return rows and targets of a labelled structure."""
-        return rows_and_targets(atoms, self.model.rows(atoms), self.model.core, self.model.e0)
+        rows, targets = rows_and_targets(atoms, self.model.rows(atoms), self.model.core, self.model.e0)
+        return self._whitened(rows), targets
 
     def energy(self, atoms: Atoms) -> tuple[np.ndarray, float]:
         """Return the row of the energy per atom and the repulsion below it [eV/atom]."""
-        return self.model.projections(atoms).mean(axis=0), self.model.core.repulsion(atoms)[0] / len(atoms)
+        row = self.model.projections(atoms).mean(axis=0)
+        return self._whitened(row), self.model.core.repulsion(atoms)[0] / len(atoms)
+
+    def fitted(self, solved: LinearFit) -> OpenAceModel:
+        """Return the model with the coefficients of a fit to such rows."""
+        return replace(
+            self.model,
+            coefficients=self._unwhitened(solved.coefficients),
+            deviations=self._unwhitened(solved.deviations),
+            scales=solved.scales,
+        )
+
+    @cached_property
+    def _whitening(self) -> np.ndarray:
+        return self.model.layer.whitening()
+
+    def _whitened(self, rows: np.ndarray) -> np.ndarray:
+        if not self.model.layer.size:
+            return rows
+        functions, units = np.split(rows, [self.model.basis.size], axis=-1)
+        return np.concatenate([functions, units @ self._whitening], axis=-1)
+
+    def _unwhitened(self, coefficients: np.ndarray) -> np.ndarray:
+        if not self.model.layer.size:
+            return coefficients
+        functions, units = np.split(coefficients, [self.model.basis.size], axis=-1)
+        return np.concatenate([functions, units @ self._whitening.T], axis=-1)
 
 
 class OpenAceCalculator(Calculator):

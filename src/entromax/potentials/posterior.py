@@ -45,7 +45,8 @@ class EnergyPosterior:
         """
         self._design, self._settings, self._noise = design, settings, noise
         errors = expected_errors(heights(train), settings.errors, settings.height, noise)
-        equations, self._scale, _ = assemble(train, design, errors, anchors)
+        equations, sizes, _ = assemble(train, design, errors, anchors)
+        self._scale = design.scale(sizes)
         matrix = equations.moment() / np.outer(self._scale, self._scale)
         self._factor = cholesky(matrix + ridge * np.eye(len(matrix)), lower=True)
 

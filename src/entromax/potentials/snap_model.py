@@ -121,13 +121,17 @@ class SnapDesign:
         return cls(model, settings.constant)
 
     @property
-    def growth(self) -> np.ndarray:
-        """See ``design.growth``: the degree of a component is j1 + j2 + j, that of a product the sum of both."""
+    def size(self) -> int:
+        """Number of coefficients."""
+        return self.model.coefficients.size
+
+    def scale(self, sizes: np.ndarray) -> np.ndarray:
+        """Return the scale of the coefficients: the degree of a component is j1 + j2 + j, of a product their sum."""
         degrees = np.array(bispectrum_triples(self.model.twojmax)).sum(axis=1) / 2
         if self.model.quadratic:
             first, second = np.triu_indices(len(degrees))
             degrees = np.concatenate([degrees, degrees[first] + degrees[second]])
-        return np.concatenate([[1.0], growth(degrees)])
+        return sizes * np.concatenate([[1.0], growth(degrees)])
 
     def rows(self, atoms: Atoms) -> tuple[np.ndarray, np.ndarray]:
         """Return rows and targets of a labelled structure."""
