@@ -47,7 +47,6 @@ VARIANTS = (
     {"energy_weight": 300.0, "height": 2.0},
     *({"energy_weight": 300.0, "functions": number} for number in (400, 650)),
     *({"energy_weight": 300.0, "cutoff": cutoff} for cutoff in (2.0, 2.4)),
-    *({"energy_weight": weight, "hidden_units": 1000} for weight in (300.0, 1000.0)),
 )
 
 
@@ -178,12 +177,12 @@ def of_fold(settings: OpenAceSettings, e0: float, data: FitData) -> OpenAceDesig
     return OpenAceDesign(untrained(settings, data, settings.cutoffs[0], e0))
 
 
-def element_rows(labels: Labels) -> dict[str, Any]:
+def element_rows(labels: Labels, variants: Sequence[dict[str, Any]] = VARIANTS) -> dict[str, Any]:
     """Return the number of labels of one element and what every variant gives."""
     data = labels.data
     designs: dict[float, tuple[OpenAceDesign, dict[str, tuple[np.ndarray, np.ndarray]]]] = {}
     found = []
-    for variant in VARIANTS:
+    for variant in variants:
         chosen = DEFAULT.model_copy(update=variant)
         (cutoff,) = chosen.cutoffs
         if chosen.hidden_units:

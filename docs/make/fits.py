@@ -1,4 +1,4 @@
-"""Tables of docs/fits.md, from left_out.json and telling.json of docs/results: `python -m docs.make.fits`."""
+"""Tables of docs/fits.md, from left_out.json, gaussian_units.json, telling.json: `python -m docs.make.fits`."""
 
 from typing import Any
 
@@ -14,15 +14,17 @@ def title(variant: dict[str, Any]) -> str:
     return ", ".join(f"`{key}: {value:g}`" for key, value in named.items())
 
 
-def table(elements: dict[str, Any]) -> str:
-    """Return a row for every variant: energies and forces of unseen structures, energies of crystals."""
+def table(elements: dict[str, Any], mean: bool = False) -> str:
+    """Return a row for every variant: energies (mean absolute ones too) and forces of unseen structures, crystals."""
     names = [f"{name} ({one['judging']} of {one['labels']})" for name, one in elements.items()]
     lines = [f"| `open_ace` with | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for index, variant in enumerate(next(iter(elements.values()))["variants"]):
         cells = []
         for one in elements.values():
             row = one["variants"][index]
-            cells.append(f"{row['unseen_energy_mev']:.0f}, {row['unseen_forces_ev_a']:.2f}, {row['crystals_mev']:.0f}")
+            absolute = f" ({row['unseen_energy_mae_mev']:.0f})" if mean else ""
+            energies = f"{row['unseen_energy_mev']:.0f}{absolute}"
+            cells.append(f"{energies}, {row['unseen_forces_ev_a']:.2f}, {row['crystals_mev']:.0f}")
         lines.append(f"| {title(variant)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -44,6 +46,8 @@ def telling(elements: dict[str, Any]) -> str:
 def main() -> None:
     write_table(ROOT / "docs/fits.md", "telling", telling(read_json(RESULTS / "telling.json")["elements"]))
     write_table(ROOT / "docs/fits.md", "left_out", table(read_json(RESULTS / "left_out.json")["elements"]))
+    units = read_json(RESULTS / "gaussian_units.json")["elements"]
+    write_table(ROOT / "docs/fits.md", "gaussian_units", table(units, mean=True))
 
 
 if __name__ == "__main__":
