@@ -10,7 +10,7 @@ from functools import partial
 from benchmarks.common import RESULTS
 from benchmarks.potentials.left_out import element_rows, judge_elements
 
-VARIANTS = ({"energy_weight": 300.0}, {"energy_weight": 1000.0, "hidden_units": 1000})
+VARIANTS = ({"energy_weight": 300.0}, {"energy_weight": 300.0, "hidden_units": 1000})
 
 if __name__ == "__main__":
     judge_elements(partial(element_rows, variants=VARIANTS), RESULTS / "gaussian_units.json", __doc__)

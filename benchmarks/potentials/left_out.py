@@ -199,17 +199,16 @@ def element_rows(labels: Labels, variants: Sequence[dict[str, Any]] = VARIANTS) 
 
 
 def judge_elements(rows: Callable[[Labels], dict[str, Any]], default: Path, description: str | None) -> None:
-    """Call ``rows`` for every element of the campaigns that the command line names, and write the file."""
+    """Call ``rows`` for every element of the campaigns that the command line names; write the file after each."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, nargs="+", help="folders of results")
     parser.add_argument("--json", type=Path, default=default)
     options = parser.parse_args()
-    found = {
-        element: rows(read_labels(results, element))
-        for results in options.results
-        for element in load_results(results).elements
-    }
-    write_json(options.json, {"elements": found, "provenance": provenance(config=config_hash({}), seed=0)})
+    made, found = provenance(config=config_hash({}), seed=0), {}
+    for results in options.results:
+        for element in load_results(results).elements:
+            found[element] = rows(read_labels(results, element))
+            write_json(options.json, {"elements": found, "provenance": made})
 
 
 if __name__ == "__main__":
