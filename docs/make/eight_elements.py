@@ -2,8 +2,9 @@
 
     python -m docs.make.eight_elements
 
-The first table has a row for every element of the campaign, with or without labels; the others, one for every element
-with a scorecard, have all its rows by seed. The picture, docs/pictures/learning.png, shows how many rows do not pass
+The first table has a row for every element of the campaign, with or without labels, the second one for every element
+with a scorecard of Gaussian units; the others, one for every element with a scorecard, have all its rows by seed. The
+picture, docs/pictures/learning.png, shows how many rows do not pass
 with so many labels.
 """
 
@@ -130,6 +131,8 @@ def main() -> None:
     results = read_json(RESULTS / "scorecard.json")
     symbols = list(read_yaml(ROOT / "config/eight_elements.yaml")["elements"])
     write_table(PAGE, "eight", summary(results["elements"], symbols))
+    units = results["gaussian_units"]
+    write_table(PAGE, "gaussian_units", summary(units, [one for one in symbols if one in units]))
     for symbol in (one for one in symbols if one in results["elements"]):
         write_table(PAGE, symbol, details(results["elements"][symbol]))
     draw_learning(results["learning_curve"], PICTURE)

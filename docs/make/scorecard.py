@@ -3,7 +3,8 @@
     python -m docs.make.scorecard results/aluminium results/eight_elements
 
 Reads results only; of several campaigns with the same element the last one counts. Writes the key ``elements`` of
-docs/results/scorecard.json, and adds to ``learning_curve``. ``labels`` counts labels by pool, the ``config_type`` of
+docs/results/scorecard.json, and adds to ``learning_curve``; with --key another key, for another potential on the same
+labels, without curves. ``labels`` counts labels by pool, the ``config_type`` of
 the structures that the potential could be fitted to; ``dft_cpu_h`` are CPU hours of these and of the reference
 crystals, not those of properties by DFT. ``repeats`` (--repeats) are the same campaign with other seeds of split and
 fit. Of several potentials of a campaign the first one counts (or --potential).
@@ -111,10 +112,11 @@ def main() -> None:
     parser.add_argument("--repeats", type=Path, nargs="*", default=[], help="results of the same with other seeds")
     parser.add_argument("--earlier", type=Path, nargs="*", default=[], help="older versions of the file, oldest first")
     parser.add_argument("--potential", help="name of the potential; default: the first of each campaign")
+    parser.add_argument("--key", default="elements", help="where the entries go; default: elements")
     parser.add_argument("--json", type=Path, default=RESULTS / "scorecard.json")
     options = parser.parse_args()
     known = read_json(options.json)
-    elements = dict(known.get("elements", {}))
+    elements = dict(known.get(options.key, {}))
     curves = known.get("learning_curve", {})
     for older in [*map(read_json, options.earlier), known]:
         curves = extend_curves(curves, older.get("elements", {}))
@@ -126,8 +128,9 @@ def main() -> None:
             others = [one for one in elements[symbol].get("repeats", []) if one["seed"] != kept["seed"]]
             elements[symbol]["repeats"] = [*others, kept]
     made = provenance(config="docs/make/scorecard.py", seed=0)
-    curves = extend_curves(curves, elements)
-    write_json(options.json, known | {"elements": elements, "learning_curve": curves, "provenance": made})
+    if options.key == "elements":
+        curves = extend_curves(curves, elements)
+    write_json(options.json, known | {options.key: elements, "learning_curve": curves, "provenance": made})
     for name, one in elements.items():
         failing = [row["metric"] for row in one["metrics"] if row["passes"] is False]
         print(f"{name}: {'passes' if one['passed'] else 'does not pass'} {sorted(set(failing)) or ''}")
