@@ -120,3 +120,12 @@ def test_what_is_expected_of_units_does_not_depend_on_their_size(model: OpenAceM
     scale = design.scale(sizes)
     assert set(scale[60:]) == {10.0}
     np.testing.assert_allclose(scale[:60], OpenAceDesign(model).scale(np.ones(69))[:60] * sizes[:60])
+
+
+@pytest.mark.parametrize("units", [1, 9])
+def test_one_environment_again_and_again_is_no_problem(units: int) -> None:
+    same = np.tile(np.arange(5.0), (9, 1))
+    layer = HiddenLayer.at_environments(same, np.arange(5), units, seed=0)
+    assert layer.size == units
+    assert np.isfinite(layer.extend(same)).all()
+    assert np.isfinite(layer.whitening()).all()

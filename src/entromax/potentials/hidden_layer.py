@@ -55,7 +55,8 @@ class HiddenLayer:
         spread[spread == 0] = 1.0
         chosen = np.sort(np.random.default_rng(seed).permutation(len(descriptors))[:units])
         scales = spread * growth(degrees)
-        scales *= LENGTH * np.median(pdist(descriptors[chosen] / scales))
+        distance = np.median(pdist(descriptors[chosen] / scales)) if len(chosen) > 1 else 0.0
+        scales *= LENGTH * (distance or 1.0)  # nothing tells a width where most units are the same
         return cls(descriptors[chosen] / scales, scales)
 
     @property
