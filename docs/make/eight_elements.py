@@ -4,8 +4,7 @@
 
 The first table has a row for every element of the campaign, with or without labels, the second one for every element
 with a scorecard of Gaussian units; the others, one for every element with a scorecard, have all its rows by seed. The
-picture, docs/pictures/learning.png, shows how many rows do not pass
-with so many labels.
+picture, docs/pictures/learning.png, shows how many rows do not pass with so many labels.
 """
 
 from pathlib import Path

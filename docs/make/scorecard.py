@@ -4,10 +4,10 @@
 
 Reads results only; of several campaigns with the same element the last one counts. Writes the key ``elements`` of
 docs/results/scorecard.json, and adds to ``learning_curve``; with --key another key, for another potential on the same
-labels, without curves. ``labels`` counts labels by pool, the ``config_type`` of
-the structures that the potential could be fitted to; ``dft_cpu_h`` are CPU hours of these and of the reference
-crystals, not those of properties by DFT. ``repeats`` (--repeats) are the same campaign with other seeds of split and
-fit. Of several potentials of a campaign the first one counts (or --potential).
+labels, without curves. ``labels`` counts labels by pool, the ``config_type`` of the structures that the potential could
+be fitted to; ``dft_cpu_h`` are CPU hours of these and of the reference crystals, not those of properties by DFT.
+``repeats`` (--repeats) are the same campaign with other seeds of split and fit. Of several potentials of a campaign the
+first one counts (or --potential).
 
 The key ``learning_curve`` keeps what every number of labels gave, by element and for all seeds: an entry that more
 labels replace stays there as a point. --earlier takes the points of older versions of the file.
