@@ -165,7 +165,7 @@ def test_true_error_bars_are_recognised_as_such() -> None:
     assert abs(judge_bars(errors, generator.permutation(bars))["spearman"]) < 0.05
 
 
-def test_library_structures_judge_flexible_functions_by_their_height_above_labels_of_like_volume() -> None:
+def test_library_structures_judge_fits_by_their_height_above_labels_of_like_volume() -> None:
     cells = []
     for volume, energy, kind in ((10, -3.0, LIBRARY), (10, -2.5, LIBRARY), (20, -1.0, LIBRARY), (10, -4.0, LOW_ENERGY)):
         atoms = Atoms("Al", cell=np.eye(3) * volume ** (1 / 3), pbc=True)

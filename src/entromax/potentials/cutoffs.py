@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+import numpy as np
 from ase import Atoms
 
 from entromax.config.models.potentials import LinearSettings
 from entromax.potentials.anchors import short_range_anchors
 from entromax.potentials.base import FitData, FitError, split_free_atom
-from entromax.potentials.linear import RIDGES, Design, LinearFit, fit_linear, shortest
+from entromax.potentials.linear import FEWEST, LOW, RIDGES, Design, LinearFit, fit_linear, shortest
 from entromax.potentials.weights import expected_errors, heights, library_heights
 from entromax.structures.geometry import right_handed
 
@@ -22,12 +23,15 @@ def fit_cutoffs(
 ) -> tuple[float, AnyDesign, LinearFit, list[Atoms]]:
     """Fit with every cutoff; return the one kept [d_nn], its design, its fit, and the structures without the free atom.
 
+    Library structures alone judge where enough of them lie low for their volume: what active learning has chosen is what
+    fits before knew least of, or thought lowest, and no fair sample.
+
     Args:
         data: training set, element, noise of the labels.
         settings: cutoffs, expected errors, members of the committee.
         untrained: makes the design from a cutoff [d_nn] and the energy of the free atom [eV].
-        flexible: the functions can follow every label, so that the ridge decides: library structures alone judge it
-            (what active learning has chosen is what fits before knew least of, no fair sample), and it has a floor.
+        flexible: the functions can follow every label, so that the ridge decides: it has a floor, and library
+            structures judge it however few they are.
 
     Raises:
         FitError: other elements in the training set, or the equations cannot be solved.
@@ -38,7 +42,8 @@ def fit_cutoffs(
     bulk = [right_handed(atoms) for atoms in bulk]  # some programs refuse others
     anchors = short_range_anchors(bulk, data.element, data.d_nn, data.seed)
     errors = expected_errors(heights(bulk), settings.errors, settings.height, data.noise)
-    judging, weakest = (library_heights(bulk), WEAKEST) if flexible else (heights(bulk), RIDGES[-1])
+    library = library_heights(bulk)
+    fair = flexible or np.count_nonzero(library <= LOW) >= FEWEST
     designs, fits = {}, {}
     for cutoff in settings.cutoffs:
         designs[cutoff] = untrained(cutoff, float(atom.info["REF_energy"]))
@@ -49,8 +54,8 @@ def fit_cutoffs(
             anchors=anchors,
             members=settings.members,
             seed=data.seed,
-            judging=judging,
-            weakest=weakest,
+            judging=library if fair else None,
+            weakest=WEAKEST if flexible else RIDGES[-1],
         )
     kept = shortest(fits)
     return kept, designs[kept], fits[kept], bulk
