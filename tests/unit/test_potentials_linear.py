@@ -7,6 +7,7 @@ import pytest
 from ase import Atoms
 
 from entromax.potentials.base import FitError
+from entromax.potentials.cutoffs import fair_judges
 from entromax.potentials.linear import (
     TIE,
     Judge,
@@ -172,6 +173,8 @@ def test_library_structures_judge_fits_by_their_height_above_labels_of_like_volu
         atoms.info.update(REF_energy=energy, config_type=kind)
         cells.append(atoms)
     np.testing.assert_allclose(library_heights(cells), [1.0, 1.5, 0.0, np.inf])
+    np.testing.assert_allclose(fair_judges(cells, fewest=2), [1.0, 1.5, 0.0, np.inf])
+    assert fair_judges(cells, fewest=3) is None
 
 
 def test_no_ridge_below_the_weakest_is_tried() -> None:

@@ -1,6 +1,6 @@
 """A linear family fitted with every cutoff of its settings, and the one that is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -18,13 +18,23 @@ WEAKEST = 1e-7
 """Smallest ridge of flexible functions: the few structures that judge do not see what goes wrong below it."""
 
 
+def fair_judges(structures: Sequence[Atoms], fewest: int) -> np.ndarray | None:
+    """Return the heights [N] by which library structures alone judge a fit [eV/atom]; None where too few lie low.
+
+    What active learning has chosen is what fits before knew least of, or thought lowest: no fair sample.
+
+    Args:
+        structures: labelled, without the free atom.
+        fewest: library structures low for their volume that are enough.
+    """
+    library = library_heights(structures)
+    return library if np.count_nonzero(library <= LOW) >= fewest else None
+
+
 def fit_cutoffs(
     data: FitData, settings: LinearSettings, untrained: Callable[[float, float], AnyDesign], *, flexible: bool = False
 ) -> tuple[float, AnyDesign, LinearFit, list[Atoms]]:
     """Fit with every cutoff; return the one kept [d_nn], its design, its fit, and the structures without the free atom.
-
-    Library structures alone judge where enough of them lie low for their volume: what active learning has chosen is what
-    fits before knew least of, or thought lowest, and no fair sample.
 
     Args:
         data: training set, element, noise of the labels.
@@ -42,8 +52,7 @@ def fit_cutoffs(
     bulk = [right_handed(atoms) for atoms in bulk]  # some programs refuse others
     anchors = short_range_anchors(bulk, data.element, data.d_nn, data.seed)
     errors = expected_errors(heights(bulk), settings.errors, settings.height, data.noise)
-    library = library_heights(bulk)
-    fair = flexible or np.count_nonzero(library <= LOW) >= FEWEST
+    judging = fair_judges(bulk, fewest=0 if flexible else FEWEST)
     designs, fits = {}, {}
     for cutoff in settings.cutoffs:
         designs[cutoff] = untrained(cutoff, float(atom.info["REF_energy"]))
@@ -54,7 +63,7 @@ def fit_cutoffs(
             anchors=anchors,
             members=settings.members,
             seed=data.seed,
-            judging=library if fair else None,
+            judging=judging,
             weakest=WEAKEST if flexible else RIDGES[-1],
         )
     kept = shortest(fits)
