@@ -16,10 +16,10 @@ from benchmarks.common import RESULTS
 from benchmarks.potentials.left_out import CUTOFF, Labels, Remembered, energy, judge_elements
 from entromax.active.information import most_telling, wanted
 from entromax.potentials.anchors import short_range_anchors
-from entromax.potentials.linear import LinearFit, fit_linear
+from entromax.potentials.linear import ENERGY, LinearFit, fit_linear
 from entromax.potentials.open_ace import OpenAceSettings, untrained
 from entromax.potentials.open_ace_model import OpenAceDesign
-from entromax.potentials.posterior import EnergyPosterior
+from entromax.potentials.posterior import Posterior
 from entromax.potentials.weights import above_labels, expected_errors, heights
 from entromax.structures.kinds import LIBRARY
 
@@ -47,7 +47,7 @@ def choices(
 ) -> dict[str, list[int]]:
     """Return what each way adds to the ``members`` of the ``first`` fit, by index."""
     known, left = [labels.data.train[k] for k in members], [labels.data.train[k] for k in rest]
-    posterior = EnergyPosterior(
+    posterior = Posterior(
         known,
         design,
         SETTINGS,
@@ -56,16 +56,20 @@ def choices(
         ridge=first.ridge,
     )
     parts = [design.rows(atoms) for atoms in left]
-    errors = np.array([float(rows[0] @ first.coefficients - targets[0]) for rows, targets in parts])
-    predicted = np.array([energy(atoms) for atoms in left]) + errors - min(map(energy, known))
+    wrong = np.array([float(rows[0] @ first.coefficients - targets[0]) for rows, targets in parts])
+    predicted = np.array([energy(atoms) for atoms in left]) + wrong - min(map(energy, known))
     volumes = np.array([atoms.get_volume() / len(atoms) for atoms in left])
     targets = wanted(above_labels(volumes, predicted, known))
-    told = most_telling(posterior.covariance(left), posterior.errors(np.maximum(predicted, 0.0)), targets, n)
+    rows, owners, kinds = posterior.rows(left)
+    errors = posterior.errors(np.maximum(predicted, 0.0))[owners, kinds]
+    energies = kinds == ENERGY
+    by_energy = most_telling(rows[energies], errors[energies], owners[energies], kinds[energies], targets, n)
     return {
         "none": [],
         "next": rest[:n],
         "next that are predicted low": np.array(rest)[targets][:n].tolist(),
-        "most telling": np.array(rest)[told].tolist(),
+        "most telling, energies alone": np.array(rest)[by_energy].tolist(),
+        "most telling": np.array(rest)[most_telling(rows, errors, owners, kinds, targets, n)].tolist(),
         "all": rest,
     }
 

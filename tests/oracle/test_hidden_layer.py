@@ -8,11 +8,13 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
+from entromax.potentials import open_ace
 from entromax.potentials.base import FitData
 from entromax.potentials.hidden_layer import HiddenLayer
 from entromax.potentials.linear import LinearFit
 from entromax.potentials.open_ace import OpenAceSettings, untrained
 from entromax.potentials.open_ace_model import OpenAceCalculator, OpenAceDesign, OpenAceModel
+from tests.support.emt_cells import cells, free_atom
 
 UNCALIBRATED = {name: {"scale": 1.0} for name in ("energy", "forces")}
 
@@ -129,3 +131,24 @@ def test_one_environment_again_and_again_is_no_problem(units: int) -> None:
     assert layer.size == units
     assert np.isfinite(layer.extend(same)).all()
     assert np.isfinite(layer.whitening()).all()
+
+
+@pytest.mark.parametrize(("part", "units"), [(1e9, 20), (0.0, 0)])
+def test_units_are_kept_where_left_out_structures_say_so(
+    part: float, units: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_ace, "BETTER", part)
+    settings = OpenAceSettings(functions=40, hidden_units=20, hidden_if="better", cutoff=2.0)
+    facts = open_ace.FAMILY.fit(FitData([free_atom(), *cells(24, 0)], [], "Al", 2.86, seed=0), settings, tmp_path)
+    assert facts["hidden_units"] == units and facts["functions"] == 40 + units
+    assert set(facts["left_out_scores"]) == {"0", "20"} and min(facts["left_out_scores"].values()) > 0
+    assert OpenAceModel.load(tmp_path / "open_ace.npz").layer.size == units
+    assert (tmp_path / "open_ace.yace").is_file() == (units == 0)  # LAMMPS knows no units
+
+
+def test_few_library_structures_do_not_choose_units() -> None:
+    settings = OpenAceSettings(hidden_units=20, hidden_if="better")
+    few = FitData([free_atom(), *cells(12, 0)], [], "Al", 2.86, seed=0)
+    assert open_ace.units_tried(settings, few) == [0]
+    assert open_ace.units_tried(OpenAceSettings(hidden_units=20), few) == [20]
+    assert open_ace.worth_it({0: 1.0, 20: 0.7}) == 20 and open_ace.worth_it({0: 1.0, 20: 0.8}) == 0

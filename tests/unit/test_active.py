@@ -37,12 +37,13 @@ from entromax.potentials import load_potential, train_potential
 from entromax.potentials.anchors import short_range_anchors
 from entromax.potentials.base import split_free_atom
 from entromax.potentials.external import ExternalSettings
-from entromax.potentials.posterior import EnergyPosterior
+from entromax.potentials.linear import ENERGY, FORCES, STRESS
+from entromax.potentials.posterior import Posterior
 from entromax.potentials.snap import SnapSettings
 from entromax.potentials.weights import above_labels, expected_errors, heights
 from entromax.registry import FAMILIES
 from entromax.structures import read_structures, scale_structures, with_sid, write_structures
-from entromax.structures.geometry import shortest_distance
+from entromax.structures.geometry import bare, shortest_distance
 from entromax.structures.kinds import ISOLATED
 from tests.support.emt_cells import labelled
 
@@ -99,29 +100,42 @@ def test_choice_is_the_greedy_maximum_of_the_determinant() -> None:
     assert order == greedy_determinant(scores, places, 8)
 
 
-def least_variance(covariance: np.ndarray, errors: np.ndarray, targets: np.ndarray, n: int) -> list[int]:
-    """Return the greedy choice, the variance of the targets given each set of labels calculated anew."""
+def least_variance(
+    covariance: np.ndarray, errors: np.ndarray, owners: np.ndarray, judged: list[np.ndarray], n: int
+) -> list[int]:
+    """Return the greedy choice, the variances of the targets given each set of labels calculated anew."""
     chosen: list[int] = []
 
-    def variance(known: list[int]) -> float:
-        cross = covariance[np.ix_(targets, known)]
-        inner = covariance[np.ix_(known, known)] + np.diag(errors[known] ** 2)
-        return float(np.trace(covariance[np.ix_(targets, targets)] - cross @ np.linalg.solve(inner, cross.T)))
+    def variances(known: list[int]) -> np.ndarray:
+        label = np.isin(owners, known) & np.isfinite(errors)
+        inner = covariance[np.ix_(label, label)] + np.diag(errors[label] ** 2)
+        left = covariance - covariance[:, label] @ np.linalg.solve(inner, covariance[label])
+        return np.array([np.diag(left)[some].sum() for some in judged])
 
     for _ in range(n):
-        rest = [k for k in range(len(errors)) if k not in chosen]
-        chosen.append(min(rest, key=lambda k: variance([*chosen, k])))
+        rest = [k for k in range(owners.max() + 1) if k not in chosen]
+        now = variances(chosen)
+        chosen.append(min(rest, key=lambda k: float((variances([*chosen, k]) / now).sum())))
     return chosen
 
 
 def test_most_telling_labels_leave_the_least_variance_of_the_targets() -> None:
     rng = np.random.default_rng(5)
-    rows = rng.normal(size=(40, 12)) * rng.uniform(0.3, 3, (40, 1))
-    covariance, errors, targets = rows @ rows.T, rng.uniform(0.2, 2, 40), rng.random(40) < 0.4
-    order = most_telling(covariance, errors, targets, 10).tolist()
-    assert order == least_variance(covariance, errors, np.flatnonzero(targets), 10)
-    everything = most_telling(covariance, errors, targets, 99).tolist()
-    assert everything[:10] == order and sorted(everything) == list(range(40))
+    owners = np.repeat(np.arange(25), rng.integers(2, 8, 25))
+    kinds = np.concatenate([[ENERGY, *[FORCES] * (n - 2), STRESS] for n in np.bincount(owners)])
+    rows = rng.normal(size=(len(owners), 12)) * rng.uniform(0.3, 3, 25)[owners, None]
+    errors, targets = rng.uniform(0.2, 2, len(owners)), rng.random(25) < 0.4
+    errors[kinds == STRESS] = np.inf
+    judged = [targets[owners] & (kinds == kind) for kind in (ENERGY, FORCES)]
+    order = most_telling(rows, errors, owners, kinds, targets, 10).tolist()
+    assert order == least_variance(rows @ rows.T, errors, owners, judged, 10)
+    everything = most_telling(rows, errors, owners, kinds, targets, 99).tolist()
+    assert everything[:10] == order and sorted(everything) == list(range(25))
+    energies = kinds == ENERGY  # targets without forces, such as cells of one atom, are judged by energies
+    alone = most_telling(rows[energies], errors[energies], owners[energies], kinds[energies], targets, 5).tolist()
+    assert alone == least_variance(
+        (rows @ rows.T)[np.ix_(energies, energies)], errors[energies], owners[energies], [targets], 5
+    )
 
 
 def test_targets_lie_low_for_their_volume() -> None:
@@ -138,7 +152,7 @@ def test_targets_lie_low_for_their_volume() -> None:
 def test_posterior_of_a_fit_is_that_of_bayesian_regression(campaign: Path) -> None:
     _, train = split_free_atom(read_structures(campaign / "train.extxyz"))
     others = read_structures(campaign / "shard_1.extxyz")[18:30]
-    posterior = EnergyPosterior.load(campaign / "potential", train)
+    posterior = Posterior.load(campaign / "potential", train)
     card = json.loads((campaign / "potential/potential.json").read_text())
     design = FAMILIES["snap"].design(campaign / "potential", SnapSettings(twojmax=2))
     anchors = short_range_anchors(train, "Al", D_NN, 1)
@@ -153,9 +167,12 @@ def test_posterior_of_a_fit_is_that_of_bayesian_regression(campaign: Path) -> No
     )
     scale = design.scale(np.sqrt(np.mean([part[0] ** 2 for part in rows], axis=0)))
     precision = whole.T @ whole + card["facts"]["ridge"] * np.diag(scale**2)
-    energies = np.array([design.energy(atoms)[0] for atoms in others])
-    expected = energies @ np.linalg.inv(precision) @ energies.T
-    assert posterior.covariance(others) == pytest.approx(expected, rel=1e-5, abs=1e-8 * np.abs(expected).max())
+    predictions = np.concatenate([design.rows(labelled(atoms))[0] for atoms in others])
+    covariance = predictions @ np.linalg.inv(precision) @ predictions.T
+    found, owners, kinds = posterior.rows([bare(atoms) for atoms in others])
+    assert found @ found.T == pytest.approx(covariance, rel=1e-5, abs=1e-8 * np.abs(covariance).max())
+    assert np.bincount(owners).tolist() == [7 + 3 * len(atoms) for atoms in others]
+    expected = covariance[np.ix_(kinds == ENERGY, kinds == ENERGY)]
     drawn = [load_potential(campaign / "potential").get_property("energy_std", atoms) / len(atoms) for atoms in others]
     scale = card["facts"]["calibration"]["energy"]["scale"]  # the bars are 32 draws of the same posterior
     assert np.array(drawn) / scale == pytest.approx(np.sqrt(np.diag(expected)), rel=0.5)

@@ -12,7 +12,7 @@ from entromax.active.committee import Bounds, Committee
 from entromax.active.information import most_telling, wanted
 from entromax.active.search import Candidate, Search
 from entromax.config.models import RobustnessSettings
-from entromax.potentials.posterior import EnergyPosterior
+from entromax.potentials.posterior import Posterior
 from entromax.potentials.weights import above_labels
 from entromax.structures import with_sid
 from entromax.structures.geometry import bare, right_handed
@@ -52,12 +52,12 @@ def telling(search: Search, structures: Sequence[Atoms], table: pd.DataFrame, n:
     """Return which ``n`` structures to label, best first; ``table`` is what the committee says about them."""
     if not structures:
         return np.empty(0, dtype=int)
-    posterior = EnergyPosterior.load(search.potential, search.train)
+    posterior = Posterior.load(search.potential, search.train)
     energies = table["energy"].to_numpy()
     errors = posterior.errors(np.maximum(energies, 0.0))
     targets = wanted(above_labels(table["volume"].to_numpy(), energies, search.train))
-    covariance = posterior.covariance([right_handed(atoms) for atoms in structures])
-    return most_telling(covariance, errors, targets, n)
+    rows, owners, kinds = posterior.rows([right_handed(atoms) for atoms in structures])
+    return most_telling(rows, errors[owners, kinds], owners, kinds, targets, n)
 
 
 class Watcher:

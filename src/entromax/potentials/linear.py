@@ -215,7 +215,7 @@ def assemble(
     equations, squares, kept = NormalEquations(design.size), np.zeros(design.size), []
     for index, atoms in enumerate(structures):
         rows, targets = design.rows(atoms)
-        kinds = np.repeat([ENERGY, FORCES, STRESS], [1, 3 * len(atoms), len(rows) - 1 - 3 * len(atoms)])
+        kinds = kinds_of_rows(atoms, rows)
         squares += rows[0] ** 2
         error = errors[index][kinds]
         equations.add(rows / error[:, None], targets / error)
@@ -229,6 +229,11 @@ def assemble(
     sizes = np.sqrt(squares / len(structures))
     sizes[sizes == 0] = 1.0
     return equations, sizes, kept
+
+
+def kinds_of_rows(atoms: Atoms, rows: np.ndarray) -> np.ndarray:
+    """Return what each row [R] of a structure is: ``ENERGY``, ``FORCES`` or ``STRESS``; see ``Design.rows``."""
+    return np.repeat([ENERGY, FORCES, STRESS], [1, 3 * len(atoms), len(rows) - 1 - 3 * len(atoms)])
 
 
 def shortest(fits: Mapping[float, LinearFit]) -> float:

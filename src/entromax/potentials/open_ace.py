@@ -1,6 +1,8 @@
 """Atomic cluster expansion, linear: the functions of python-ace from code of this package, free for any use."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,17 +11,19 @@ from ase.calculators.calculator import BaseCalculator
 from pydantic import Field
 
 from entromax.potentials.ace import AceFamily, AceSettings
-from entromax.potentials.base import Family, FitData
+from entromax.potentials.base import Family, FitData, split_free_atom
 from entromax.potentials.core import Core
 from entromax.structures.geometry import right_handed
 from entromax.structures.kinds import ISOLATED
 
 if TYPE_CHECKING:
     from entromax.potentials.linear import Design
-    from entromax.potentials.open_ace_model import OpenAceModel
+    from entromax.potentials.open_ace_model import OpenAceDesign, OpenAceModel
 
 INPUTS = 200
 """Cluster functions, the smoothest, that hidden units see."""
+BETTER = 0.75
+"""Hidden units are worth a potential that LAMMPS cannot run where left-out errors fall below this part."""
 
 
 class OpenAceSettings(AceSettings):
@@ -31,6 +35,11 @@ class OpenAceSettings(AceSettings):
         ge=0,
         le=10000,
         description="Gaussian units at training environments, nonlinear in the functions; not for LAMMPS",
+    )
+    hidden_if: Literal["wanted", "better"] = Field(
+        "wanted",
+        description="better: the fit without hidden units, which LAMMPS can run, is kept unless units bring the errors "
+        "of left-out library structures down by a quarter",
     )
 
 
@@ -50,19 +59,21 @@ class OpenAceFamily(Family[OpenAceSettings]):
     def fit(self, data: FitData, settings: OpenAceSettings, folder: Path) -> dict[str, Any]:
         """Fit with every cutoff; see ``Family.fit``."""
         from entromax.potentials.cutoffs import fit_cutoffs
-        from entromax.potentials.open_ace_model import LAMMPS, MODEL, OpenAceDesign
+        from entromax.potentials.open_ace_model import LAMMPS, MODEL
 
-        cutoff, design, solved, _ = fit_cutoffs(
-            data,
-            settings,
-            lambda cutoff, e0: OpenAceDesign(untrained(settings, data, cutoff, e0=e0)),
-            flexible=settings.hidden_units > 0,
-        )
+        fits = {}
+        for units in units_tried(settings, data):
+            tried = settings.model_copy(update={"hidden_units": units})
+            fits[units] = fit_cutoffs(data, tried, partial(untrained_design, tried, data), flexible=units > 0)
+        scores = {units: solved.score for units, (_, _, solved, _) in fits.items()}
+        kept = worth_it(scores)
+        cutoff, design, solved, _ = fits[kept]
         model = design.fitted(solved)
         model.save(folder / MODEL)
-        if not model.layer.size:
+        if not kept:
             model.write_lammps(folder / LAMMPS)
-        return {"functions": model.coefficients.size, "cutoff": cutoff, **solved.facts()}
+        choice = {"hidden_units": kept, "left_out_scores": {str(units): score for units, score in scores.items()}}
+        return {"functions": model.coefficients.size, "cutoff": cutoff, **choice, **solved.facts()}
 
     def load(self, folder: Path) -> BaseCalculator:
         """Return the calculator: ``energy_std`` and ``forces_std``, too; see ``Family.load``."""
@@ -81,6 +92,30 @@ class OpenAceFamily(Family[OpenAceSettings]):
         from entromax.potentials.open_ace_model import MODEL, OpenAceModel
 
         return OpenAceModel.load(folder / MODEL).commands()
+
+
+def units_tried(settings: OpenAceSettings, data: FitData) -> list[int]:
+    """Return the numbers of hidden units to fit with; none where too few structures could judge."""
+    from entromax.potentials.cutoffs import fair_judges
+    from entromax.potentials.linear import FEWEST
+
+    if settings.hidden_if == "wanted" or not settings.hidden_units:
+        return [settings.hidden_units]
+    judged = fair_judges(split_free_atom(data.train)[1], FEWEST) is not None
+    return [0, settings.hidden_units] if judged else [0]
+
+
+def worth_it(scores: Mapping[int, float]) -> int:
+    """Return the number of hidden units to keep, given the left-out score with each: fewest unless most are BETTER."""
+    fewest, most = min(scores), max(scores)
+    return most if scores[most] < BETTER * scores[fewest] else fewest
+
+
+def untrained_design(settings: OpenAceSettings, data: FitData, cutoff: float, e0: float) -> "OpenAceDesign":
+    """Return the design of ``untrained``."""
+    from entromax.potentials.open_ace_model import OpenAceDesign
+
+    return OpenAceDesign(untrained(settings, data, cutoff, e0))
 
 
 def untrained(settings: OpenAceSettings, data: FitData, cutoff: float, e0: float) -> "OpenAceModel":

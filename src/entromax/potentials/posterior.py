@@ -14,14 +14,14 @@ from entromax.config.models.potentials import LinearSettings
 from entromax.potentials.anchors import Anchor, short_range_anchors
 from entromax.potentials.base import CARD, Family
 from entromax.potentials.jobs import of_pools
-from entromax.potentials.linear import ENERGY, Design, assemble
+from entromax.potentials.linear import Design, assemble, kinds_of_rows
 from entromax.potentials.weights import expected_errors, heights
 from entromax.registry import FAMILIES
 from entromax.structures.geometry import right_handed
 
 
-class EnergyPosterior:
-    """Posterior of the energies of a linear fit, not calibrated."""
+class Posterior:
+    """Posterior of a linear fit, not calibrated."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class EnergyPosterior:
         self._factor = cholesky(matrix + ridge * np.eye(len(matrix)), lower=True)
 
     @classmethod
-    def load(cls, potential: Path, train: Sequence[Atoms]) -> "EnergyPosterior":
+    def load(cls, potential: Path, train: Sequence[Atoms]) -> "Posterior":
         """Return the posterior of a fitted potential whose family is ``linear``.
 
         Args:
@@ -72,12 +72,26 @@ class EnergyPosterior:
         )
 
     def errors(self, heights: np.ndarray) -> np.ndarray:
-        """Return the errors [N] that the fit expects of energies at these heights [eV/atom]."""
-        errors = expected_errors(heights, self._settings.errors, self._settings.height, self._noise)
-        return np.asarray(errors[:, ENERGY])
+        """Return the errors [N, 3] of labels at these heights [eV/atom]; see ``expected_errors``."""
+        return expected_errors(heights, self._settings.errors, self._settings.height, self._noise)
 
-    def covariance(self, structures: Sequence[Atoms]) -> np.ndarray:
-        """Return the covariance [S, S] of the predicted energies [eV^2/atom^2] of structures in right-handed cells."""
-        rows = np.array([self._design.energy(atoms)[0] for atoms in structures]) / self._scale
-        half = solve_triangular(self._factor, rows.T, lower=True)
-        return np.asarray(half.T @ half)
+    def rows(self, structures: Sequence[Atoms]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return predictions for structures in right-handed cells, as rows whose products are their covariance.
+
+        Returns:
+            Rows [R, p] of the energy per atom [eV], forces [eV/Å] and stress [eV/Å^3] of each structure in turn; index
+            [R] of the structure of each; its kind [R]: ``linear.ENERGY``, ``FORCES`` or ``STRESS``.
+        """
+        parts = [self._design.rows(labelled_zero(atoms))[0] for atoms in structures]
+        owners = np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+        kinds = [kinds_of_rows(atoms, part) for atoms, part in zip(structures, parts, strict=True)]
+        half = solve_triangular(self._factor, (np.concatenate(parts) / self._scale).T, lower=True, overwrite_b=True)
+        return np.ascontiguousarray(half.T), owners, np.concatenate(kinds)
+
+
+def labelled_zero(atoms: Atoms) -> Atoms:
+    """Return a structure whose labels are all zero: rows do not depend on what they are."""
+    labelled = atoms.copy()
+    labelled.info |= {"REF_energy": 0.0, "REF_stress": np.zeros(6)}
+    labelled.arrays["REF_forces"] = np.zeros((len(atoms), 3))
+    return labelled
