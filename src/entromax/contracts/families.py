@@ -101,9 +101,7 @@ def check_family(
         )
         _check_error_bars(calculator, bulk[0], outer.has_error_bars(settings))
         if outer.linear:
-            rows, _, kinds = Posterior.load(folder / "moved", bulk).rows(bulk[:3])
-            variances = (rows[kinds == ENERGY] ** 2).sum(axis=1)
-            require(bool((variances > 0).all()), f"a linear family has a design: variances are {variances}")
+            _check_posterior(Posterior.load(folder / "moved", bulk), bulk[:3])
         write_structures(folder / "no_atom.extxyz", bulk)
         try:
             fit("third", "no_atom.extxyz")
@@ -112,6 +110,12 @@ def check_family(
             require(not (folder / "third").exists(), "a failed fit leaves a folder under its final name")
         else:
             raise BrokenContractError("a training set without a free atom is refused by a FitError")
+
+
+def _check_posterior(posterior: Posterior, structures: list[Atoms]) -> None:
+    rows, _, kinds = posterior.rows(structures)
+    variances = (rows[kinds == ENERGY] ** 2).sum(axis=1)
+    require(bool((variances > 0).all()), f"a linear family has a design: variances are {variances}")
 
 
 def _bare(atoms: Atoms, calculator: BaseCalculator) -> Atoms:
