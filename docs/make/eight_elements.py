@@ -32,6 +32,13 @@ def cards(entry: dict[str, Any]) -> dict[int, list[dict[str, Any]]]:
     return {first: entry["metrics"]} | {one["seed"]: one["metrics"] for one in entry.get("repeats", [])}
 
 
+def fits(entry: dict[str, Any]) -> str:
+    """Return what the left-out structures chose, by seed where they do not agree."""
+    made = [entry, *entry.get("repeats", [])]
+    names = ["units" if one.get("hidden_units") else "linear" for one in made]
+    return names[0] if len(set(names)) == 1 else ", ".join(names)
+
+
 def passing(card: list[dict[str, Any]]) -> str:
     """Return how many rows pass of those that can be judged."""
     return f"{sum(row['passes'] is True for row in card)} of {sum(row['passes'] is not None for row in card)}"
@@ -66,19 +73,21 @@ def digits(row: dict[str, Any], key: str) -> str:
 def summary(elements: dict[str, Any], symbols: list[str]) -> str:
     """Return the table of all elements."""
     lines = [
-        "| element | labels: library + low + near equilibrium + uncertain | CPU h | rows that pass | what does not |",
-        "|---|---|---|---|---|",
+        "| element | labels: library + low + near equilibrium + uncertain | CPU h | fit | rows that pass "
+        "| what does not |",
+        "|---|---|---|---|---|---|",
     ]
     for symbol in symbols:
         if symbol not in elements:
-            lines.append(f"| **{symbol}** | no scorecard yet ([labels so far](../data/README.md)) | | | |")
+            lines.append(f"| **{symbol}** | no scorecard yet ([labels so far](../data/README.md)) | | | | |")
             continue
         entry = elements[symbol]
         by_seed = cards(entry)
         pools = " + ".join(str(entry["labels"].get(pool, 0)) for pool in POOLS)
         faults = "; ".join(f"{seed}: {failing(card)}" for seed, card in by_seed.items() if failing(card) != "–")
         passed = ", ".join(f"{passing(card)} ({seed})" for seed, card in by_seed.items())
-        lines.append(f"| **{symbol}** | {pools} | {entry['dft_cpu_h']:.1f} | {passed} | {faults or 'nothing'} |")
+        hours = f"{entry['dft_cpu_h']:.1f}"
+        lines.append(f"| **{symbol}** | {pools} | {hours} | {fits(entry)} | {passed} | {faults or 'nothing'} |")
     return "\n".join(lines)
 
 

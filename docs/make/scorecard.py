@@ -53,13 +53,16 @@ def element_entry(folder: ElementFolder, potential: str, config: dict[str, Any])
         raise SystemExit(f"{path}: is not there; finish the campaign, or name another --potential")
     card = read_json(path)
     ledger = read_ledgers([file for part in folder.trained_on for file in part.ledgers])
+    about = read_json(folder.potential(potential) / "potential.json")
     return {
         "campaign": config["campaign"],
         "labels": labels_by_pool(ledger),
-        "training_structures": read_json(folder.potential(potential) / "potential.json")["training_structures"],
+        "training_structures": about["training_structures"],
         "dft_cpu_h": cpu_hours([ledger, read_ledgers([folder.reference_ledger])]),
         "family": config["potentials"][potential]["family"],
         "potential": potential,
+        "hidden_units": about["facts"].get("hidden_units", 0),
+        "left_out_scores": about["facts"].get("left_out_scores", {}),
         "metrics": [{key: row[key] for key in FIELDS} for row in card["rows"]],
         "passed": card["passed"],
     }
