@@ -12,6 +12,8 @@ WINDOW = 1.0
 """Structures below this height above the labels of like volume are to become certain [eV/atom]: the scorecard's ..."""
 FEWEST = 20
 """... at least so many of the lowest."""
+ROUNDING = 1e-12
+"""Variances below it are none [eV^2/atom^2, eV^2/Å^2]."""
 
 
 def wanted(heights: np.ndarray) -> np.ndarray:
@@ -75,8 +77,9 @@ def conditioned(rows: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def relative(moment: np.ndarray) -> np.ndarray:
-    """Return a second moment as a part of its trace, nothing where that is nothing."""
-    return np.asarray(moment / (np.trace(moment) or 1.0))
+    """Return a second moment as a part of its trace; nothing where that is but rounding, as of forces by symmetry."""
+    total = np.trace(moment)
+    return np.asarray(moment / total) if total > ROUNDING else np.zeros_like(moment)
 
 
 def deviation(rows: np.ndarray) -> float:
