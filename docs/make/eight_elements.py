@@ -7,6 +7,7 @@ with a scorecard of Gaussian units; the others, one for every element with a sco
 picture, docs/pictures/learning.png, shows how many rows do not pass with so many labels.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +71,8 @@ def digits(row: dict[str, Any], key: str) -> str:
     return number(round(row[key], 4), 4 if row["metric"] == "volume" else 3)
 
 
-def summary(elements: dict[str, Any], symbols: list[str]) -> str:
-    """Return the table of all elements."""
+def summary(elements: dict[str, Any], symbols: list[str], fit: Callable[[dict[str, Any]], str]) -> str:
+    """Return the table of all elements; ``fit`` names the kind of fit of an entry."""
     lines = [
         "| element | labels: library + low + near equilibrium + uncertain | CPU h | fit | rows that pass "
         "| what does not |",
@@ -87,7 +88,7 @@ def summary(elements: dict[str, Any], symbols: list[str]) -> str:
         faults = "; ".join(f"{seed}: {failing(card)}" for seed, card in by_seed.items() if failing(card) != "–")
         passed = ", ".join(f"{passing(card)} ({seed})" for seed, card in by_seed.items())
         hours = f"{entry['dft_cpu_h']:.1f}"
-        lines.append(f"| **{symbol}** | {pools} | {hours} | {fits(entry)} | {passed} | {faults or 'nothing'} |")
+        lines.append(f"| **{symbol}** | {pools} | {hours} | {fit(entry)} | {passed} | {faults or 'nothing'} |")
     return "\n".join(lines)
 
 
@@ -138,9 +139,9 @@ def main() -> None:
     """Write the tables and the picture."""
     results = read_json(RESULTS / "scorecard.json")
     symbols = list(read_yaml(ROOT / "config/eight_elements.yaml")["elements"])
-    write_table(PAGE, "eight", summary(results["elements"], symbols))
+    write_table(PAGE, "eight", summary(results["elements"], symbols, fits))
     units = results["gaussian_units"]
-    write_table(PAGE, "gaussian_units", summary(units, [one for one in symbols if one in units]))
+    write_table(PAGE, "gaussian_units", summary(units, [one for one in symbols if one in units], lambda _: "units"))
     for symbol in (one for one in symbols if one in results["elements"]):
         write_table(PAGE, symbol, details(results["elements"][symbol]))
     draw_learning(results["learning_curve"], PICTURE)
