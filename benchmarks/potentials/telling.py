@@ -61,7 +61,7 @@ def choices(
     volumes = np.array([atoms.get_volume() / len(atoms) for atoms in left])
     targets = wanted(above_labels(volumes, predicted, known))
     rows, owners, kinds = posterior.rows(left)
-    errors = posterior.errors(np.maximum(predicted, 0.0))[owners, kinds]
+    errors = posterior.errors(volumes, predicted)[owners, kinds]
     energies = kinds == ENERGY
     by_energy = most_telling(rows[energies], errors[energies], owners[energies], kinds[energies], targets, n)
     return {

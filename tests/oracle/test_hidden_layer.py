@@ -1,19 +1,22 @@
 """Hidden units over cluster functions against finite differences, and against a sum written out."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from entromax.potentials import open_ace
-from entromax.potentials.base import FitData
+from entromax.potentials import cutoffs, open_ace
+from entromax.potentials.base import CARD, FitData
 from entromax.potentials.hidden_layer import HiddenLayer
-from entromax.potentials.linear import LinearFit
+from entromax.potentials.linear import LinearFit, fit_linear
 from entromax.potentials.open_ace import OpenAceSettings, untrained
 from entromax.potentials.open_ace_model import OpenAceCalculator, OpenAceDesign, OpenAceModel
+from entromax.potentials.posterior import Posterior
 from tests.support.emt_cells import cells, free_atom
 
 UNCALIBRATED = {name: {"scale": 1.0} for name in ("energy", "forces")}
@@ -144,6 +147,35 @@ def test_units_are_kept_where_left_out_structures_say_so(
     assert set(facts["left_out_scores"]) == {"0", "20"} and min(facts["left_out_scores"].values()) > 0
     assert OpenAceModel.load(tmp_path / "open_ace.npz").layer.size == units
     assert (tmp_path / "open_ace.yace").is_file() == (units == 0)  # LAMMPS knows no units
+
+
+@pytest.mark.parametrize("units", [0, 20])
+def test_units_fit_what_is_low_for_its_volume_as_closely_as_what_is_low(
+    units: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {}
+
+    def watched(*arguments: Any, **options: Any) -> LinearFit:
+        seen.update(options)
+        return fit_linear(*arguments, **options)
+
+    monkeypatch.setattr(cutoffs, "fit_linear", watched)
+    known = [*cells(24, 0)]
+    settings = OpenAceSettings(functions=40, hidden_units=units, cutoff=2.0, height=0.02)
+    data = FitData([free_atom(), *known], [], "Al", 2.86, seed=0)
+    facts = open_ace.FAMILY.fit(data, settings, tmp_path)
+    volumes = np.array([atoms.get_volume() / len(atoms) for atoms in known])
+    energies = np.array([atoms.info["REF_energy"] / len(atoms) for atoms in known])
+    above = energies - energies.min()
+    if units:
+        near = [abs(np.log(volumes / volume)) < 0.1 for volume in volumes]
+        above = np.array([energy - energies[like].min() for energy, like in zip(energies, near, strict=True)])
+    np.testing.assert_allclose(seen["errors"][:, 0], 0.1 * np.sqrt(1 + (above / 0.02) ** 2))
+    card = {"family": "open_ace", "settings": settings.model_dump(), "facts": facts, "element": "Al", "d_nn": 2.86}
+    card |= {"provenance": {"seed": 0}, "label_noise": data.noise.model_dump()}
+    (tmp_path / CARD).write_text(json.dumps(card))
+    posterior = Posterior.load(tmp_path, known)  # expects of labels to be made what the fit expects of those it has
+    np.testing.assert_allclose(posterior.errors(volumes, energies - energies.min()), seen["errors"])
 
 
 def test_few_library_structures_do_not_choose_units() -> None:

@@ -53,9 +53,9 @@ def telling(search: Search, structures: Sequence[Atoms], table: pd.DataFrame, n:
     if not structures:
         return np.empty(0, dtype=int)
     posterior = Posterior.load(search.potential, search.train)
-    energies = table["energy"].to_numpy()
-    errors = posterior.errors(np.maximum(energies, 0.0))
-    targets = wanted(above_labels(table["volume"].to_numpy(), energies, search.train))
+    volumes, energies = table["volume"].to_numpy(), table["energy"].to_numpy()
+    errors = posterior.errors(volumes, energies)
+    targets = wanted(above_labels(volumes, energies, search.train))
     rows, owners, kinds = posterior.rows([right_handed(atoms) for atoms in structures])
     return most_telling(rows, errors[owners, kinds], owners, kinds, targets, n)
 

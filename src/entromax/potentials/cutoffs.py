@@ -10,7 +10,7 @@ from entromax.config.models.potentials import LinearSettings
 from entromax.potentials.anchors import short_range_anchors
 from entromax.potentials.base import FitData, FitError, split_free_atom
 from entromax.potentials.linear import FEWEST, LOW, RIDGES, Design, LinearFit, fit_linear, shortest
-from entromax.potentials.weights import expected_errors, heights, library_heights
+from entromax.potentials.weights import expected_errors, heights, heights_by_volume, library_heights
 from entromax.structures.geometry import right_handed
 
 AnyDesign = TypeVar("AnyDesign", bound=Design)
@@ -41,7 +41,7 @@ def fit_cutoffs(
         settings: cutoffs, expected errors, members of the committee.
         untrained: makes the design from a cutoff [d_nn] and the energy of the free atom [eV].
         flexible: the functions can follow every label, so that the ridge decides: it has a floor, and library
-            structures judge it however few they are.
+            structures judge it however few they are. What is low for its volume is fitted as closely as what is low.
 
     Raises:
         FitError: other elements in the training set, or the equations cannot be solved.
@@ -51,7 +51,8 @@ def fit_cutoffs(
         raise FitError(f"training set: holds {', '.join(sorted(strange))}; this is a potential of {data.element}")
     bulk = [right_handed(atoms) for atoms in bulk]  # some programs refuse others
     anchors = short_range_anchors(bulk, data.element, data.d_nn, data.seed)
-    errors = expected_errors(heights(bulk), settings.errors, settings.height, data.noise)
+    weighed = heights_by_volume(bulk) if flexible else heights(bulk)
+    errors = expected_errors(weighed, settings.errors, settings.height, data.noise)
     judging = fair_judges(bulk, fewest=0 if flexible else FEWEST)
     designs, fits = {}, {}
     for cutoff in settings.cutoffs:

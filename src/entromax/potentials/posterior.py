@@ -15,7 +15,7 @@ from entromax.potentials.anchors import Anchor, short_range_anchors
 from entromax.potentials.base import CARD, Family
 from entromax.potentials.jobs import of_pools
 from entromax.potentials.linear import Design, assemble, kinds_of_rows
-from entromax.potentials.weights import expected_errors, heights
+from entromax.potentials.weights import above_labels, expected_errors, heights
 from entromax.registry import FAMILIES
 from entromax.structures.geometry import right_handed
 
@@ -32,6 +32,7 @@ class Posterior:
         anchors: Sequence[Anchor],
         noise: LabelNoise,
         ridge: float,
+        flexible: bool = False,
     ) -> None:
         """Make the equations of the fit once more.
 
@@ -42,10 +43,12 @@ class Posterior:
             anchors: see ``short_range_anchors``.
             noise: standard deviations of the labels.
             ridge: strength of the regularisation that the fit chose.
+            flexible: see ``fit_cutoffs``.
         """
-        self._design, self._settings, self._noise = design, settings, noise
-        errors = expected_errors(heights(train), settings.errors, settings.height, noise)
-        equations, sizes, _ = assemble(train, design, errors, anchors)
+        self._train, self._design, self._settings, self._noise = train, design, settings, noise
+        self._flexible = flexible
+        volumes = np.array([atoms.get_volume() / len(atoms) for atoms in train])
+        equations, sizes, _ = assemble(train, design, self.errors(volumes, heights(train)), anchors)
         self._scale = design.scale(sizes)
         matrix = equations.moment() / np.outer(self._scale, self._scale)
         self._factor = cholesky(matrix + ridge * np.eye(len(matrix)), lower=True)
@@ -69,11 +72,18 @@ class Posterior:
             anchors=short_range_anchors(known, card["element"], card["d_nn"], card["provenance"]["seed"]),
             noise=LabelNoise.model_validate(card["label_noise"]),
             ridge=card["facts"]["ridge"],
+            flexible=bool(card["facts"].get("hidden_units")),
         )
 
-    def errors(self, heights: np.ndarray) -> np.ndarray:
-        """Return the errors [N, 3] of labels at these heights [eV/atom]; see ``expected_errors``."""
-        return expected_errors(heights, self._settings.errors, self._settings.height, self._noise)
+    def errors(self, volumes: np.ndarray, energies: np.ndarray) -> np.ndarray:
+        """Return the errors [N, 3] that the fit expects of labels; see ``expected_errors``.
+
+        Args:
+            volumes: [N] [Å^3/atom].
+            energies: [N] above the lowest label, labelled or predicted [eV/atom].
+        """
+        above = above_labels(volumes, energies, self._train) if self._flexible else energies
+        return expected_errors(np.maximum(above, 0.0), self._settings.errors, self._settings.height, self._noise)
 
     def rows(self, structures: Sequence[Atoms]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return predictions for structures in right-handed cells, as rows whose products are their covariance.

@@ -34,11 +34,16 @@ def above_labels(volumes: np.ndarray, energies: np.ndarray, train: Sequence[Atom
     return energies - np.where(np.isfinite(floor), floor, 0.0)
 
 
+def heights_by_volume(structures: Sequence[Atoms]) -> np.ndarray:
+    """Return the energies per atom above the lowest of like volume [N] [eV/atom]; no free atoms, see ``heights``."""
+    volumes = np.array([atoms.get_volume() / len(atoms) for atoms in structures])
+    return above_labels(volumes, heights(structures), structures)
+
+
 def library_heights(structures: Sequence[Atoms]) -> np.ndarray:
     """Return the heights [N] above the lowest label of like volume [eV/atom], infinite but for library structures."""
-    volumes = np.array([atoms.get_volume() / len(atoms) for atoms in structures])
     library = np.array([kind_of(atoms) == LIBRARY for atoms in structures])
-    return np.where(library, above_labels(volumes, heights(structures), structures), np.inf)
+    return np.where(library, heights_by_volume(structures), np.inf)
 
 
 def expected_errors(
@@ -46,12 +51,13 @@ def expected_errors(
 ) -> np.ndarray:
     """Return the expected errors [N, 3] of energy [eV/atom], forces [eV/Å] and stress [eV/Å^3] of N structures.
 
-    Those of the model grow with the energy E above the lowest structure as sqrt(1 + (E / height)^2), which weighs its
-    squared residuals with 1 / (1 + (E / height)^2) (docs/fits.md); the noise of the labels is added in quadrature.
+    Those of the model grow with the height E above the lowest structure, or the lowest of like volume, as
+    sqrt(1 + (E / height)^2), which weighs its squared residuals with 1 / (1 + (E / height)^2) (docs/fits.md); the noise
+    of the labels is added in quadrature.
 
     Args:
-        heights: [N] energies above the lowest structure [eV/atom].
-        lowest: errors of the lowest structure, in these units; infinite: this quantity does not count.
+        heights: [N] see ``heights`` and ``heights_by_volume`` [eV/atom].
+        lowest: errors of a structure without height, in these units; infinite: this quantity does not count.
         height: where the errors have grown by a factor of sqrt(2) [eV/atom].
         noise: standard deviations of the labels.
     """
