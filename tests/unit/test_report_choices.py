@@ -9,9 +9,10 @@ import pytest
 from entromax.config.models import CampaignSettings
 from entromax.potentials.uncertainty import judge_bars
 from entromax.report.kit import Block, Section
-from entromax.report.results import ElementResults, load_element_results
+from entromax.report.results import Card, ElementResults, load_element_results
 from entromax.report.topics import error_bars, sweep
 from entromax.report.topics.error_bars import plot_error_bars
+from entromax.report.topics.errors import how_fitted
 from entromax.report.topics.sweep import plot_sweep
 from entromax.runtime import write_json
 from entromax.validation.sweep import rank
@@ -70,6 +71,27 @@ def test_error_bars_that_nothing_has_scaled_are_said_to_be_too_small(judged: Pat
     (judged / "potentials/snap").mkdir(parents=True)
     write_json(judged / "potentials/snap/potential.json", card)
     assert "not scaled" not in bars_of(judged).lead
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({}, "Fitted to 20 structures in 1.50 s."),
+        ({"hidden_units": 9, "left_out_scores": {"9": 0.1}}, "Fitted to 20 structures in 1.50 s, with 9 hidden units."),
+        (
+            {"hidden_units": 1000, "left_out_scores": {"0": 0.2, "1000": 0.12}},
+            "Fitted to 20 structures in 1.50 s, with 1000 hidden units: "
+            "errors of left-out structures with 1000 hidden units are 0.60 times those without.",
+        ),
+        (
+            {"hidden_units": 0, "left_out_scores": {"1000": 0.18, "0": 0.2}},
+            "Fitted to 20 structures in 1.50 s: errors of left-out structures with 1000 hidden units are 0.90 times "
+            "those without.",
+        ),
+    ],
+)
+def test_report_tells_whether_hidden_units_were_kept(facts: dict[str, object], told: str) -> None:
+    assert how_fitted(Card(training_structures=20, fit_seconds=1.5, facts=facts)) == told
 
 
 def test_sweep_shows_all_combinations_and_why_one_was_taken(tmp_path: Path) -> None:

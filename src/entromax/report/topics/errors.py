@@ -22,7 +22,7 @@ from entromax.report.kit import (
     present,
     say_nothing_to_draw,
 )
-from entromax.report.results import ElementResults, PotentialResults
+from entromax.report.results import Card, ElementResults, PotentialResults
 from entromax.validation.errors import DISTANCE
 
 MAX_POINTS = 6000
@@ -198,8 +198,7 @@ def _blocks(potential: PotentialResults, prefix: str) -> list[Block]:
         "Force error by distance to the training set",
         "Force errors of unseen structures by how far their strangest atom is from everything in the training set.",
     )
-    card = potential.card
-    fitted = f"{prefix}Fitted to {card.training_structures} structures in {number(card.fit_seconds)} s." if card else ""
+    fitted = f"{prefix}{how_fitted(potential.card)}" if potential.card else ""
     fine = Block(
         fold="Errors by energy, volume, size, distance to the training set and kind", table=bins_table(potential.bins)
     )
@@ -208,6 +207,19 @@ def _blocks(potential: PotentialResults, prefix: str) -> list[Block]:
         *present(images),
         *([fine] if len(potential.bins) else []),
     ]
+
+
+def how_fitted(card: Card) -> str:
+    """Return what the card of a potential tells about its fit, in a sentence."""
+    units = card.facts.get("hidden_units", 0)
+    kind = f", with {units} hidden units" if units else ""
+    text = f"Fitted to {card.training_structures} structures in {number(card.fit_seconds)} s{kind}"
+    scores = {int(tried): score for tried, score in card.facts.get("left_out_scores", {}).items()}
+    if len(scores) < 2:
+        return f"{text}."
+    most = max(scores)
+    ratio = number(scores[most] / scores[min(scores)], 2)
+    return f"{text}: errors of left-out structures with {most} hidden units are {ratio} times those without."
 
 
 def bins_table(bins: pd.DataFrame) -> Table:
