@@ -34,7 +34,8 @@ class OpenAceSettings(AceSettings):
         0,
         ge=0,
         le=10000,
-        description="Gaussian units at training environments, nonlinear in the functions; not for LAMMPS",
+        description="Gaussian units at training environments, nonlinear in the functions; not for LAMMPS. With them "
+        "expected errors grow with E above the lowest label of like volume",
     )
     hidden_if: Literal["wanted", "better"] = Field(
         "wanted",
